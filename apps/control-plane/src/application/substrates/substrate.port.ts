@@ -1,0 +1,106 @@
+import type { GuestId, Instant } from '../../domain/ids.js';
+import type { GuestRule, GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
+import type { ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
+
+/** Where a guest is: identity is (substrate, stamp); node and vmid are attributes that may change. */
+export interface GuestLocation {
+  readonly vmid: number;
+  readonly node: string;
+  readonly kind: 'container' | 'vm';
+}
+
+export interface CallContext {
+  readonly signal: AbortSignal;
+  /** Every wait ends here with a `deadline` failure that says what was waited for. */
+  readonly deadline: Instant;
+  /** Called whenever a wait has a (new) reason: `clone of wiki-1 on pve2`, `lock (backup) of guest 104`. */
+  readonly waitingFor?: (what: string) => void;
+  /** Lines of the substrate's own task log. */
+  readonly log?: (line: string) => void;
+  /**
+   * Called with the id of an outside task as soon as it is known, before it is waited for. The step stores it, so that a
+   * worker that takes over adopts the running task (see `adopt`) instead of starting a second one.
+   */
+  readonly taskStarted?: (task: string) => Promise<void>;
+  /** Task id stored by an earlier holder of the same step. */
+  readonly adopt?: string;
+  /** Throws when this worker lost its lease. Called before each outside effect. */
+  readonly fence: () => Promise<void>;
+}
+
+/**
+ * A substrate: where guests run. All methods throw `WorldFailure` (codes under `substrate.*`, `guest.*`) or `Refusal`
+ * (`guest.not_ours`, `permission.missing`, `certificate.foreign`). All are idempotent: they observe, then act, so a
+ * step that was interrupted simply calls again. Destructive ones re-read the ownership stamp and compare it first.
+ */
+export interface Substrate {
+  /** Everything the planner needs, in few calls; 10,000 guests must be fine. */
+  observe(context: CallContext): Promise<ObservedSubstrate>;
+  /** Looks by ownership stamp over all nodes; undefined when there is none. */
+  findGuest(guest: GuestId, context: CallContext): Promise<(ObservedGuest & GuestLocation) | undefined>;
+  /** Creates the guest stopped, stamped, with network, keys and volumes. Tries the next id when `spec.vmid` was taken by a stranger. */
+  createGuest(
+    spec: GuestSpec,
+    stamp: OwnershipStamp,
+    access: GuestAccess,
+    ids: GuestIdSource,
+    context: CallContext,
+  ): Promise<GuestLocation>;
+  startGuest(at: OwnedGuest, context: CallContext): Promise<void>;
+  /** Asks politely, then after `graceMs` stops hard. */
+  stopGuest(at: OwnedGuest, graceMs: number, context: CallContext): Promise<void>;
+  /** Stops, destroys with purge, waits, confirms that guest and volumes are gone. Gone already is success. */
+  destroyGuest(at: OwnedGuest, context: CallContext): Promise<void>;
+  resizeGuest(
+    at: OwnedGuest,
+    size: { cpus: number; memoryMiB: number; reboot: boolean },
+    context: CallContext,
+  ): Promise<void>;
+  growDisk(at: OwnedGuest, disk: 'root' | { path: string }, sizeGiB: number, context: CallContext): Promise<void>;
+  /** Replaces the guest's whole inbound rule set; everything not listed is dropped. */
+  setFirewall(at: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void>;
+  snapshotGuest(at: OwnedGuest, name: string, context: CallContext): Promise<void>;
+  rollbackGuest(at: OwnedGuest, name: string, context: CallContext): Promise<void>;
+  removeSnapshot(at: OwnedGuest, name: string, context: CallContext): Promise<void>;
+  /** OpenSSH public host keys of a running guest, read out of band (console of a container, agent of a machine): never over SSH itself. */
+  readHostKeys(at: OwnedGuest, context: CallContext): Promise<readonly string[]>;
+  /** Makes an image available on a node; downloads it when a url is given. */
+  ensureImage(
+    image: { node: string; volume: string; url?: string; sha256?: string },
+    context: CallContext,
+  ): Promise<void>;
+  /** Stops an outside task that was started by a step which is being cancelled. Gone or ended already is success. */
+  abortTask(task: string, context: CallContext): Promise<void>;
+  /** What is missing for us to work here, each with its remedy (rights, storage, images, bridges, firewall, time). */
+  doctor(context: CallContext): Promise<readonly DoctorFinding[]>;
+}
+
+export interface OwnedGuest {
+  readonly guest: GuestId;
+  readonly stamp: OwnershipStamp;
+  /** Last known place; the adapter looks further when the guest has moved. */
+  readonly at: GuestLocation;
+}
+
+export interface GuestAccess {
+  /** OpenSSH public key of the control plane for root (containers) or the image's user (machines). */
+  readonly sshPublicKey: string;
+}
+
+/** Reserves another guest id of the site's range for this guest (a lease in the database, shared by all workers). */
+export interface GuestIdSource {
+  next(taken: number): Promise<number>;
+}
+
+export interface DoctorFinding {
+  readonly severity: 'ok' | 'warning' | 'error';
+  readonly code: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+/** Substrates of a site by name. */
+export interface Substrates {
+  get(site: string, substrate: string): Promise<Substrate>;
+}

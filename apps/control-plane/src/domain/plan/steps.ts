@@ -1,0 +1,138 @@
+import type { BindingId, InstanceId, JsonObject, Sha256 } from '../ids.js';
+import type { LifecycleHook } from '../module/manifest.js';
+import type { GuestRule, GuestSpec } from '../stack/guest-spec.js';
+
+/**
+ * The step map. Plan, run log, API schema and executors all derive from it: adding a kind of step is adding a row, and
+ * the build fails until its executor, its undo, its label and its documentation exist. Arguments are data that may be
+ * stored, hashed and shown: never a secret, only references to where the executor finds it.
+ */
+export interface StepArgs {
+  /** Bring an artifact into the control plane's store, digest verified. */
+  'artifact.fetch': {
+    readonly module: string;
+    readonly artifact: string;
+    readonly url: string;
+    readonly sha256: Sha256;
+  };
+  /** Bring an image onto the node's storage. */
+  'image.ensure': {
+    readonly substrate: string;
+    readonly node: string;
+    readonly volume: string;
+    readonly url?: string;
+    readonly sha256?: string;
+  };
+  'guest.create': { readonly guest: GuestSpec; readonly instance: InstanceRef };
+  'guest.start': { readonly guest: GuestKey };
+  /** Learn the host key out of band, then wait until the guest takes commands. */
+  'guest.ready': { readonly guest: GuestKey };
+  'guest.firewall': { readonly guest: GuestKey; readonly rules: readonly GuestRule[] };
+  'guest.resize': {
+    readonly guest: GuestKey;
+    readonly cpus: number;
+    readonly memoryMiB: number;
+    readonly reboot: boolean;
+  };
+  'guest.grow': {
+    readonly guest: GuestKey;
+    readonly disk: 'root' | { readonly volume: string };
+    readonly sizeGiB: number;
+  };
+  'guest.stop': { readonly guest: GuestKey };
+  'guest.destroy': { readonly guest: GuestKey };
+  'hook.run': {
+    readonly instance: InstanceRef;
+    readonly guest: GuestKey;
+    readonly hook: LifecycleHook;
+    readonly timeoutMs: number;
+  };
+  'binding.provide': { readonly binding: BindingPlan; readonly guest: GuestKey; readonly timeoutMs: number };
+  'binding.withdraw': { readonly binding: BindingPlan; readonly guest: GuestKey; readonly timeoutMs: number };
+  /** Secrets, certificates, reservations and records of an instance that is gone. */
+  'instance.forget': { readonly instance: InstanceRef };
+}
+
+export interface StepOutput {
+  'artifact.fetch': { readonly sha256: Sha256; readonly sizeBytes: number };
+  'image.ensure': { readonly volume: string };
+  'guest.create': { readonly vmid: number; readonly node: string };
+  'guest.start': { readonly node: string };
+  'guest.ready': { readonly hostKeys: readonly string[] };
+  'guest.firewall': { readonly digest: Sha256 };
+  'guest.resize': { readonly cpus: number; readonly memoryMiB: number };
+  'guest.grow': { readonly sizeGiB: number };
+  'guest.stop': { readonly stopped: true };
+  'guest.destroy': { readonly destroyed: true };
+  'hook.run': { readonly outputs: JsonObject; readonly inputDigest: Sha256 };
+  /** Without secret fields. */
+  'binding.provide': { readonly offer: JsonObject; readonly offerDigest: Sha256 };
+  'binding.withdraw': { readonly withdrawn: true };
+  'instance.forget': { readonly forgotten: true };
+}
+
+export type StepKind = keyof StepArgs;
+export const STEP_KINDS = [
+  'artifact.fetch',
+  'image.ensure',
+  'guest.create',
+  'guest.start',
+  'guest.ready',
+  'guest.firewall',
+  'guest.resize',
+  'guest.grow',
+  'guest.stop',
+  'guest.destroy',
+  'hook.run',
+  'binding.provide',
+  'binding.withdraw',
+  'instance.forget',
+] as const satisfies readonly StepKind[];
+
+/** `stack/instance/guest`. */
+export type GuestKey = string;
+
+export interface InstanceRef {
+  readonly id: InstanceId;
+  readonly stack: string;
+  readonly name: string;
+  readonly module: string;
+  readonly version: string;
+  readonly appVersion: string;
+  readonly moduleDigest: Sha256;
+  /** Interpolated, defaults filled in. */
+  readonly config: JsonObject;
+}
+
+export interface BindingPlan {
+  readonly id: BindingId;
+  readonly interface: string;
+  readonly requirement: string;
+  readonly consumer: InstanceRef;
+  readonly provider: InstanceRef;
+  /** Key in the provider's `provides`. */
+  readonly provided: string;
+  /** Facts interpolated, except `binding.*`, which the executor fills in from the offers of the sibling bindings. */
+  readonly request: JsonObject;
+}
+
+export type StepOf<K extends StepKind> = { readonly kind: K } & Readonly<StepArgs[K]>;
+export type AnyStep = { [K in StepKind]: StepOf<K> }[StepKind];
+
+/** What each kind is, for people (`{subject}` is filled in from PlannedStep.subject), and whether it can be stopped in the middle. */
+export const STEP_TRAITS = {
+  'artifact.fetch': { label: 'Fetch {subject}', cancellable: true, destructive: false },
+  'image.ensure': { label: 'Provide image {subject}', cancellable: true, destructive: false },
+  'guest.create': { label: 'Create guest {subject}', cancellable: true, destructive: false },
+  'guest.start': { label: 'Start guest {subject}', cancellable: true, destructive: false },
+  'guest.ready': { label: 'Wait for guest {subject}', cancellable: true, destructive: false },
+  'guest.firewall': { label: 'Set firewall of {subject}', cancellable: true, destructive: false },
+  'guest.resize': { label: 'Resize guest {subject}', cancellable: true, destructive: false },
+  'guest.grow': { label: 'Grow disk of {subject}', cancellable: false, destructive: false },
+  'guest.stop': { label: 'Stop guest {subject}', cancellable: true, destructive: true },
+  'guest.destroy': { label: 'Destroy guest {subject}', cancellable: false, destructive: true },
+  'hook.run': { label: '{subject}', cancellable: true, destructive: false },
+  'binding.provide': { label: 'Bind {subject}', cancellable: true, destructive: false },
+  'binding.withdraw': { label: 'Unbind {subject}', cancellable: true, destructive: true },
+  'instance.forget': { label: 'Forget {subject}', cancellable: false, destructive: true },
+} as const satisfies Record<StepKind, { label: string; cancellable: boolean; destructive: boolean }>;

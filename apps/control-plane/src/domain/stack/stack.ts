@@ -1,0 +1,83 @@
+import type { BindingId, GuestId, InstanceId, Instant, JsonObject, Sha256, StackId } from '../ids.js';
+import type { GuestSpec } from './guest-spec.js';
+
+/** What the admin asked for. */
+export interface WantedStack {
+  readonly id: StackId;
+  readonly name: string;
+  readonly site: string;
+  readonly blueprint: { readonly name: string; readonly version: string };
+  readonly parameters: JsonObject;
+  readonly components: Readonly<Record<string, boolean>>;
+  readonly size: string;
+  /** Instance name → config that overrides the blueprint's. */
+  readonly config: Readonly<Record<string, JsonObject>>;
+  /** `removed`: nothing of it is wanted any more. */
+  readonly state: 'present' | 'removed';
+}
+
+/** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */
+export interface RecordedSite {
+  readonly stacks: readonly { readonly id: StackId; readonly name: string }[];
+  readonly instances: readonly RecordedInstance[];
+  readonly guests: readonly RecordedGuest[];
+  readonly bindings: readonly RecordedBinding[];
+  /** Ids and addresses taken by recorded guests or reserved by plans that may still be applied. */
+  readonly reservations: readonly Reservation[];
+}
+
+export interface Reservation {
+  readonly kind: 'guest-id' | 'address';
+  /** Substrate name for ids, zone name for addresses. */
+  readonly scope: string;
+  readonly value: string;
+  /** Guest key it belongs to: `stack/instance/guest`. */
+  readonly owner: string;
+}
+
+export interface RecordedInstance {
+  readonly id: InstanceId;
+  readonly stack: StackId;
+  readonly name: string;
+  readonly module: string;
+  readonly version: string;
+  readonly appVersion: string;
+  readonly moduleDigest: Sha256;
+  readonly config: JsonObject;
+  /** Hooks that succeeded, by guest name. */
+  readonly installed: readonly string[];
+  /** Guest name → digest of the input with which `configure` last succeeded. */
+  readonly configured: Readonly<Record<string, Sha256>>;
+}
+
+export interface RecordedGuest {
+  readonly id: GuestId;
+  readonly stack: StackId;
+  readonly instance: InstanceId;
+  /** Name within the module: `app`. */
+  readonly name: string;
+  readonly substrate: string;
+  readonly node: string;
+  readonly vmid: number;
+  readonly spec: GuestSpec;
+  /** OpenSSH public host keys, one line each, learnt out of band; empty until known. */
+  readonly hostKeys: readonly string[];
+  /** Digest of the firewall rules last applied. */
+  readonly firewallDigest?: Sha256;
+  readonly createdAt: Instant;
+}
+
+export interface RecordedBinding {
+  readonly id: BindingId;
+  readonly consumer: InstanceId;
+  readonly requirement: string;
+  readonly provider: InstanceId;
+  readonly provided: string;
+  readonly interface: string;
+  /** As last provided, interpolated. */
+  readonly request: JsonObject;
+  /** Without the secret fields. */
+  readonly offer: JsonObject;
+  /** Over the whole offer, secrets included. */
+  readonly offerDigest: Sha256;
+}

@@ -1,0 +1,42 @@
+import type { BindingId, GuestId, InstanceId, StackId } from '../../domain/ids.js';
+import type { Site } from '../../domain/site/site.js';
+import type { RecordedBinding, RecordedGuest, RecordedInstance, RecordedSite, WantedStack } from '../../domain/stack/stack.js';
+
+/**
+ * Sites, stacks and what is recorded of them. Rows of recorded things are written only by `RecordOutcome`s, in the same
+ * transaction as the `succeeded` event of the step that caused them (see RunStore.succeed), so that record and run log
+ * can never disagree.
+ */
+export interface StackStore {
+  putSite(site: Site): Promise<void>;
+  getSite(name: string): Promise<Site | undefined>;
+  listSites(): Promise<readonly Site[]>;
+
+  putStack(stack: WantedStack): Promise<void>;
+  getStack(id: StackId): Promise<WantedStack | undefined>;
+  /** Names are unique within a site among stacks that are not removed. */
+  findStack(site: string, name: string): Promise<WantedStack | undefined>;
+  listStacks(site?: string): Promise<readonly WantedStack[]>;
+
+  /** One consistent snapshot of everything recorded of a site, with reservations that have not expired. */
+  recorded(site: string): Promise<RecordedSite>;
+  findGuest(key: string): Promise<RecordedGuest | undefined>;
+  findInstance(id: InstanceId): Promise<RecordedInstance | undefined>;
+  findBinding(id: BindingId): Promise<RecordedBinding | undefined>;
+}
+
+/** What a succeeded step changes in the record; applied with its event in one transaction. */
+export type RecordChange =
+  | { readonly type: 'guest-put'; readonly guest: RecordedGuest }
+  | { readonly type: 'guest-host-keys'; readonly guest: GuestId; readonly hostKeys: readonly string[] }
+  | { readonly type: 'guest-firewall'; readonly guest: GuestId; readonly digest: string }
+  | { readonly type: 'guest-spec'; readonly guest: GuestId; readonly spec: RecordedGuest['spec'] }
+  /** Also frees its id and address. */
+  | { readonly type: 'guest-removed'; readonly guest: GuestId }
+  | { readonly type: 'instance-put'; readonly instance: RecordedInstance }
+  | { readonly type: 'instance-installed'; readonly instance: InstanceId; readonly guest: string }
+  | { readonly type: 'instance-configured'; readonly instance: InstanceId; readonly guest: string; readonly digest: string; readonly config: RecordedInstance['config'] }
+  /** With its bindings. */
+  | { readonly type: 'instance-removed'; readonly instance: InstanceId }
+  | { readonly type: 'binding-put'; readonly binding: RecordedBinding }
+  | { readonly type: 'binding-removed'; readonly binding: BindingId };

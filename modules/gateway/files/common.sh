@@ -1,0 +1,70 @@
+# What the gateway's hooks share: input, files, and making Caddy agree with what is written.
+# State: one JSON file per route under $routes, the source of everything; /etc/caddy/bastide.json is derived from it.
+# shellcheck shell=bash
+set -euo pipefail
+umask 077
+
+readonly routes=/var/lib/bastide/gateway/routes
+# shellcheck disable=SC2034  # used by the hooks that source this file
+readonly site=/var/lib/bastide/gateway/site.json
+# shellcheck disable=SC2034
+readonly pki=/etc/caddy/pki
+readonly config=/etc/caddy/bastide.json
+readonly socket=/run/caddy/admin.sock
+
+# input FILTER: one raw value of the hook's input.
+input() { jq -er "$1" "$BASTIDE_INPUT"; }
+
+refuse() { echo "::error $*"; exit 64; }
+fail() { echo "::error $*"; exit 1; }
+
+# write FILE MODE OWNER: stdin replaces FILE in one step. Succeeds (0) when the content changed, 1 when it was the same.
+write() {
+  local file=$1 mode=$2 owner=$3 temp
+  temp=$(mktemp "$(dirname "$file")/.new.XXXXXX")
+  cat >"$temp"
+  chown "$owner" "$temp"
+  chmod "$mode" "$temp"
+  if [[ -e $file ]] && cmp -s "$temp" "$file"; then
+    mv -f "$temp" "$file"
+    return 1
+  fi
+  mv -f "$temp" "$file"
+}
+
+# caddy_api METHOD PATH [BODY_FILE]: prints the answer, fails with the answer's text on an error status.
+caddy_api() {
+  local answer status
+  answer=$(mktemp)
+  status=$(curl -sS --max-time 30 --unix-socket "$socket" -o "$answer" -w '%{http_code}' -X "$1" \
+    -H 'Content-Type: application/json' ${3:+--data-binary "@$3"} "http://localhost$2") || status=000
+  cat "$answer"
+  rm -f "$answer"
+  [[ $status == 2* ]]
+}
+
+# shellcheck disable=SC2120  # the argument is for configure
+# apply: derive the configuration from site and routes, have Caddy take it without dropping a connection.
+# An unusable configuration is refused by Caddy as a whole; the old one stays in force and on disk.
+apply() {
+  local temp
+  temp=$(mktemp /etc/caddy/.candidate.XXXXXX)
+  find "$routes" -maxdepth 1 -name '*.json' -print0 | sort -z | xargs -0r cat |
+    jq -s --slurpfile site "$site" --from-file "$BASTIDE_MODULE/files/caddy.jq" >"$temp"
+  if [[ -e $config ]] && cmp -s "$temp" "$config" && systemctl is-active --quiet caddy && [[ ${1:-} != restart ]]; then
+    rm -f "$temp"
+    return 0
+  fi
+  chown root:caddy "$temp"
+  chmod 0640 "$temp"
+  if systemctl is-active --quiet caddy && [[ ${1:-} != restart && -S $socket ]]; then
+    if ! caddy_api POST /load "$temp"; then
+      rm -f "$temp"
+      fail "Caddy refused the new configuration; the old one stays in force."
+    fi
+    mv -f "$temp" "$config"
+  else
+    mv -f "$temp" "$config"
+    systemctl restart caddy || fail "Caddy does not start: $(journalctl -u caddy -n 3 --no-pager -o cat | tr '\n' ' ')"
+  fi
+}

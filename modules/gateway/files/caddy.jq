@@ -6,7 +6,7 @@
 def identity_headers:
   (["Auth-User", "Auth-Name", "Auth-Mail", "Auth-Groups", "Remote-User", "X-Remote-User", "X-Forwarded-User",
     "Forwarded", "X-Real-Ip", "X-Original-Host", "X-Original-Uri"] + [.[].forwardAuth.headers? // [] | .[]])
-  | [.[], gsub("-"; "_")] | unique;
+  | [.[] | ., gsub("-"; "_")] | unique;
 
 def path_patterns: if . == "/" then ["/*"] elif endswith("/") then [. + "*"] else [., . + "/*"] end;
 

@@ -26,11 +26,12 @@ write() {
   mv -f "$temp" "$file"
 }
 
-# sql [DATABASE]: runs the script on stdin as the superuser over the local socket. Values, above all passwords, travel
+# sql_in DATABASE: runs the script on stdin as the superuser over the local socket. Values, above all passwords, travel
 # inside the script as \set lines (see set_line), never as arguments.
-sql() {
-  (cd / && runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1 -d "${1:-postgres}" -f -)
+sql_in() {
+  (cd / && runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$1" -f -)
 }
+sql() { sql_in postgres; }
 
 # set_line NAME: a \set line that gives psql the value on stdin.
 set_line() {

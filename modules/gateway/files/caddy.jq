@@ -39,7 +39,13 @@ def proxy: { handler: "reverse_proxy", upstreams: [.upstreams[] | { dial: . }] }
   + (if .websocket then { flush_interval: -1 } else {} end)
   + (if .scheme == "https" then { transport: tls_transport } else {} end);
 
-def body_limit: if .maxBodyBytes then [{ handler: "request_body", max_size: .maxBodyBytes }] else [] end;
+# Caddy 2.6 answers 502 when a body turns out too long on the way; who announces it is told the reason.
+def body_limit: if .maxBodyBytes then
+    [{ handler: "subroute", routes: [{ terminal: true,
+       match: [{ expression: "{http.request.header.Content-Length} != \"\" && int({http.request.header.Content-Length}) > \(.maxBodyBytes)" }],
+       handle: [{ handler: "static_response", status_code: 413, body: "The upload is larger than this site allows.\n" }] }] },
+     { handler: "request_body", max_size: .maxBodyBytes }]
+  else [] end;
 
 # One entry per path of a route; path null stands for all.
 def entries:

@@ -65,6 +65,6 @@ apply() {
     mv -f "$temp" "$config"
   else
     mv -f "$temp" "$config"
-    systemctl restart caddy || fail "Caddy does not start: $(journalctl -u caddy -n 3 --no-pager -o cat | tr '\n' ' ')"
+    systemctl restart caddy || fail "Caddy does not start: $(journalctl -u caddy -n 20 --no-pager -o cat | grep '^Error' | tail -n 1)"
   fi
 }

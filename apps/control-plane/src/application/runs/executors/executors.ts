@@ -1,0 +1,7 @@
+import type { Executors } from '../executor.js';
+import { guestExecutors } from './guest-executors.js';
+import { moduleExecutors } from './module-executors.js';
+import type { StepWorld } from './step-world.js';
+
+/** One executor per kind of step; the type makes the build fail when one is missing. */
+export const makeExecutors = (world: StepWorld): Executors => ({ ...guestExecutors(world), ...moduleExecutors(world) });

@@ -1,0 +1,30 @@
+/** What a request is refused with. Proxmox puts the first line into the reason phrase and the whole text into the body. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    readonly status: number,
+    /** With its final newline where Proxmox has one. */
+    readonly text: string,
+    readonly errors?: Readonly<Record<string, string>>,
+    /** 401 of tickets and tokens, 595 and 596 come without any body. */
+    readonly emptyBody = false,
+  ) {
+    super(text.trimEnd());
+  }
+}
+
+/** A Perl `die` in a handler: 500 with the text. */
+export const fail = (text: string): ApiError => new ApiError(500, text.endsWith('\n') ? text : `${text}\n`);
+
+export const parameterError = (errors: Readonly<Record<string, string>>): ApiError =>
+  new ApiError(400, 'Parameter verification failed.\n', errors);
+
+export const forbidden = (what?: string): ApiError =>
+  new ApiError(403, what ? `Permission check failed (${what})\n` : 'Permission check failed\n');
+
+export const notImplemented = (method: string, path: string): ApiError =>
+  new ApiError(501, `Method '${method} ${path}' not implemented`);
+
+/** 401 with everything in the reason phrase. */
+export const unauthorized = (reason: string): ApiError => new ApiError(401, reason, undefined, true);

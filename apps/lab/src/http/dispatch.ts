@@ -1,0 +1,83 @@
+/**
+ * From an authenticated request to its answer, in Proxmox's own order: route, conflicting parameters, token allowed, permission,
+ * node (595 when it is down), parameter check, handler. Permission therefore comes before existence.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkPermissions } from '../access/check-permissions.js';
+import type { Lab } from '../lab.js';
+import { findRoute } from '../schema/schema.js';
+import { validate } from '../schema/validate.js';
+import { ApiError, fail, forbidden, notImplemented, parameterError } from './api-error.js';
+import type { RawParameters, Upload } from './body.js';
+import { Call, type Caller, type Handlers } from './call.js';
+
+export interface Answer {
+  readonly data: unknown;
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+/** A node that is down is noticed after this time, as a TCP connect to it would. */
+const CONNECT_TIMEOUT_MS = 3000;
+
+async function checkNode(lab: Lab, node: string): Promise<void> {
+  if (node === 'localhost') return;
+  if (!lab.nodes.includes(node))
+    throw fail(`hostname lookup '${node}' failed - failed to get address info for: ${node}: Name or service not known`);
+  if (node !== lab.nodes[0] && lab.faults.isNodeDown(node)) {
+    await sleep(CONNECT_TIMEOUT_MS);
+    throw new ApiError(595, 'No route to host', undefined, true);
+  }
+}
+
+/** Without quorum pmxcfs is read-only: what would write fails with the text of whoever tries. */
+function checkQuorum(lab: Lab, method: string, path: string): void {
+  if (method === 'GET' || !lab.faults.isQuorumLost()) return;
+  if (/\/agent\/|\/termproxy$|\/vncproxy$|^\/access\/(ticket|vncticket)$|\/tasks\//.test(path)) return;
+  const config = /^\/nodes\/([^/]+)\/(qemu|lxc)\/(\d+)\/(?:config|resize)$/.exec(path);
+  if (config) {
+    const folder = config[2] === 'qemu' ? 'qemu-server' : 'lxc';
+    throw fail(
+      `unable to open file '/etc/pve/nodes/${config[1]}/${folder}/${config[3]}.conf.tmp.${process.pid}' - Permission denied`,
+    );
+  }
+  if (path.startsWith('/access/')) throw fail("cfs-lock 'file-user_cfg' error: no quorum!");
+  if (path.startsWith('/storage')) throw fail("cfs-lock 'file-storage_cfg' error: no quorum!");
+  throw fail('cluster not ready - no quorum?');
+}
+
+export async function dispatch(
+  lab: Lab,
+  handlers: Handlers,
+  request: { method: string; path: string; raw: RawParameters; upload?: Upload },
+  caller: Caller | undefined,
+): Promise<Answer> {
+  const route = findRoute(request.method, request.path);
+  if (!route) throw notImplemented(request.method, request.path);
+  const { api, pathParameters } = route;
+  const raw: RawParameters = { ...request.raw };
+  for (const [name, value] of Object.entries(pathParameters)) {
+    if (raw[name] !== undefined && String(raw[name]) !== value)
+      throw parameterError({ [name]: 'duplicate parameter (already defined in URI) with conflicting values!' });
+    raw[name] = value;
+  }
+  if (caller?.isToken && !api.tokensAllowed)
+    throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.`);
+  if (!caller?.isRoot) checkPermissions(lab.directory, api, caller?.id, raw);
+  if (api.proxy) await checkNode(lab, String(raw[api.proxy] ?? ''));
+  const { parameters, errors } = validate(api, raw);
+  if (Object.keys(errors).length > 0) throw parameterError(errors);
+  const handler = handlers[`${api.method} ${api.path}`];
+  if (!handler)
+    throw new ApiError(501, `Method '${request.method} ${request.path}' not implemented by this lab (Bastide lab)`);
+  checkQuorum(lab, request.method, request.path);
+  if (parameters.node === 'localhost') parameters.node = lab.nodes[0] ?? '';
+  const call = new Call(
+    lab,
+    caller ?? { id: '', userid: '', isToken: false, isRoot: false },
+    parameters,
+    request.path,
+    request.upload,
+  );
+  const data = await handler(call);
+  return { data: data === undefined ? null : data, extra: call.extra };
+}

@@ -1,0 +1,97 @@
+/** What the lab keeps: guests, volumes, storages and the small things of a cluster. Plain data, journalled as it is. */
+import type { StorageType } from '../lab-options.js';
+
+export type GuestType = 'qemu' | 'lxc';
+export type ConfigValue = string | number;
+export type GuestConfig = Record<string, ConfigValue>;
+
+export interface Snapshot {
+  /** Everything but `parent`, `snaptime` and `description`. */
+  readonly config: GuestConfig;
+  /** Unix seconds. */
+  readonly snaptime: number;
+  description: string;
+  parent?: string;
+  readonly vmstate?: 1;
+}
+
+export interface FirewallRecord {
+  options: Record<string, ConfigValue>;
+  rules: Record<string, ConfigValue>[];
+  aliases: Record<string, Record<string, ConfigValue>>;
+  ipset: Record<string, { comment?: string; entries: Record<string, ConfigValue>[] }>;
+}
+
+export interface GuestFigures {
+  readonly name: string;
+  readonly status: string;
+  readonly template: 0 | 1;
+  readonly maxcpu: number;
+  readonly maxmem: number;
+  readonly maxdisk: number;
+  readonly mem: number;
+  readonly disk: number;
+  readonly cpu: number;
+  readonly since: number;
+}
+
+export interface Guest {
+  readonly vmid: number;
+  readonly type: GuestType;
+  node: string;
+  /** Values in force, as `GET config?current=1` shows them. */
+  config: GuestConfig;
+  /** Values that wait for the next start. */
+  pending: GuestConfig;
+  pendingDelete: string[];
+  snapshots: Record<string, Snapshot>;
+  /** Set while it runs. */
+  running?: { since: number; pid: number; paused?: boolean };
+  firewall?: FirewallRecord;
+  /** Changes with every new installation of the guest; what its fake host key is made of. */
+  readonly instance: string;
+}
+
+export interface Volume {
+  readonly storage: string;
+  /** Node it lies on; `*` on shared storages. */
+  node: string;
+  /** After the colon: `100/vm-100-disk-0.raw`, `subvol-100-disk-0`, `vztmpl/x.tar.zst`. */
+  readonly name: string;
+  readonly content: string;
+  readonly format: string;
+  size: number;
+  used: number;
+  vmid?: number;
+  /** Unix seconds. */
+  readonly ctime: number;
+  /** Name of the volume it was cloned from as a linked clone. */
+  readonly parent?: string;
+  /** Name at the runtime; stays when the volume is renamed. */
+  readonly runtimeName?: string;
+  /** Runtime image behind a template or import volume. */
+  readonly image?: string;
+  /** File below the state folder, for uploads, downloads and backups. */
+  readonly file?: string;
+  notes?: string;
+  protected?: 1;
+  /** Backups: what is needed to bring the guest back. */
+  readonly backup?: { readonly type: GuestType; readonly config: GuestConfig; readonly volumes: readonly BackupVolume[] };
+}
+
+export interface BackupVolume {
+  readonly key: string;
+  readonly size: number;
+  readonly format: string;
+}
+
+export interface StorageRecord {
+  readonly storage: string;
+  readonly type: StorageType | string;
+  content: string;
+  /** Everything else of storage.cfg: path, pool, nodes, shared, disable … */
+  options: Record<string, ConfigValue>;
+  sizeBytes: number;
+}
+
+export const volumeId = (volume: Pick<Volume, 'storage' | 'name'>) => `${volume.storage}:${volume.name}`;

@@ -21,7 +21,7 @@ unpack() {
   if [ ! -e "$CODE/$version/.complete" ]; then
     archive=$(jq -r '.artifacts.server.path // empty' "$BASTIDE_INPUT")
     [ -r "$archive" ] || refuse "The artifact server (nextcloud-$version.tar.bz2) was not delivered."
-    mkdir -p "$CODE"
+    install -d -m 755 "$CODE"
     work=$(mktemp -d -p "$CODE" .unpack.XXXXXX)
     tar -C "$work" --no-same-owner -xjf "$archive"
     [ -e "$work/nextcloud/version.php" ] || refuse "The artifact server holds no Nextcloud."

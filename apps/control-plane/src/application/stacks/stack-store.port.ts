@@ -1,6 +1,12 @@
 import type { BindingId, GuestId, InstanceId, StackId } from '../../domain/ids.js';
 import type { Site } from '../../domain/site/site.js';
-import type { RecordedBinding, RecordedGuest, RecordedInstance, RecordedSite, WantedStack } from '../../domain/stack/stack.js';
+import type {
+  RecordedBinding,
+  RecordedGuest,
+  RecordedInstance,
+  RecordedSite,
+  WantedStack,
+} from '../../domain/stack/stack.js';
 
 /**
  * Sites, stacks and what is recorded of them. Rows of recorded things are written only by `RecordOutcome`s, in the same
@@ -35,7 +41,13 @@ export type RecordChange =
   | { readonly type: 'guest-removed'; readonly guest: GuestId }
   | { readonly type: 'instance-put'; readonly instance: RecordedInstance }
   | { readonly type: 'instance-installed'; readonly instance: InstanceId; readonly guest: string }
-  | { readonly type: 'instance-configured'; readonly instance: InstanceId; readonly guest: string; readonly digest: string; readonly config: RecordedInstance['config'] }
+  | {
+      readonly type: 'instance-configured';
+      readonly instance: InstanceId;
+      readonly guest: string;
+      readonly digest: string;
+      readonly config: RecordedInstance['config'];
+    }
   /** With its bindings. */
   | { readonly type: 'instance-removed'; readonly instance: InstanceId }
   | { readonly type: 'binding-put'; readonly binding: RecordedBinding }

@@ -1,0 +1,90 @@
+import type { PlanInput } from '../../domain/plan/draft.js';
+import { Refusal, WorldFailure } from '../../domain/problem.js';
+import type { Site } from '../../domain/site/site.js';
+import type { ObservedSubstrate } from '../../domain/stack/observed.js';
+import type { WantedStack } from '../../domain/stack/stack.js';
+import type { Catalogue } from '../catalogue/catalogue.port.js';
+import type { Clock, NewId } from '../clock.port.js';
+import type { StackStore } from '../stacks/stack-store.port.js';
+import type { Substrates } from '../substrates/substrate.port.js';
+import type { PlanStore } from './plan-store.port.js';
+
+/** A substrate that does not answer in this time is planned without, and the plan says so. */
+const OBSERVE_MS = 30_000;
+
+export interface PlanWorld {
+  readonly stacks: StackStore;
+  readonly plans: PlanStore;
+  readonly substrates: Substrates;
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly sha256: (text: string) => string;
+}
+
+export async function siteNamed(stacks: StackStore, name: string): Promise<Site> {
+  const site = await stacks.getSite(name);
+  if (site) return site;
+  const known = (await stacks.listSites()).map((entry) => entry.name);
+  throw new Refusal({
+    code: 'not_found',
+    subject: `site ${name}`,
+    message: known.length > 0 ? `There is no such site; known: ${known.join(', ')}.` : 'No site is connected yet.',
+    remedy: 'Connect it first: bastide site connect FILE.',
+  });
+}
+
+/** Everything the planner looks at, read fresh. */
+export async function gatherPlanInput(
+  world: PlanWorld,
+  site: Site,
+  wanted: WantedStack,
+  planId: PlanInput['planId'],
+): Promise<PlanInput> {
+  const [recorded, catalogue, durations, observed] = await Promise.all([
+    world.stacks.recorded(site.name),
+    world.catalogue.load(),
+    world.plans.medianDurations(site.name),
+    observeAll(world, site),
+  ]);
+  return {
+    planId,
+    wanted,
+    site,
+    recorded,
+    observed,
+    catalogue,
+    durations,
+    now: world.clock.now(),
+    newId: (prefix) => world.newId.next(prefix),
+    sha256: world.sha256,
+  };
+}
+
+async function observeAll(world: PlanWorld, site: Site): Promise<Record<string, ObservedSubstrate>> {
+  const observed: Record<string, ObservedSubstrate> = {};
+  await Promise.all(
+    Object.keys(site.substrates).map(async (name) => {
+      const substrate = await world.substrates.get(site.name, name);
+      try {
+        observed[name] = await substrate.observe({
+          signal: AbortSignal.timeout(OBSERVE_MS),
+          deadline: world.clock.now() + OBSERVE_MS,
+          fence: async () => undefined,
+        });
+      } catch (error) {
+        if (!(error instanceof WorldFailure)) throw error;
+        throw new Refusal({
+          code: 'substrate.unreachable',
+          subject: `substrate ${name} of site ${site.name}`,
+          message: error.failure.message,
+          remedy:
+            error.failure.hint ??
+            'Make sure that it runs and can be reached, then plan again. bastide doctor says more.',
+          details: { failure: error.failure.code },
+        });
+      }
+    }),
+  );
+  return observed;
+}

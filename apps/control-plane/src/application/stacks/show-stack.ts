@@ -1,0 +1,133 @@
+import type { StackId } from '../../domain/ids.js';
+import { interpolate } from '../../domain/module/interpolation.js';
+import { Refusal } from '../../domain/problem.js';
+import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
+import type { Catalogue } from '../catalogue/catalogue.port.js';
+import type { SecretStore } from '../secrets/secret-store.port.js';
+import type { StackStore } from './stack-store.port.js';
+
+export interface StackView {
+  readonly stack: WantedStack;
+  readonly domain: string;
+  readonly instances: readonly {
+    readonly name: string;
+    readonly module: string;
+    readonly version: string;
+    readonly appVersion: string;
+    readonly ready: boolean;
+    readonly guests: readonly {
+      readonly name: string;
+      readonly hostname: string;
+      readonly address: string;
+      readonly node: string;
+      readonly vmid: number;
+    }[];
+  }[];
+  /** Tiles for people. */
+  readonly links: readonly { readonly instance: string; readonly title: string; readonly url: string }[];
+  readonly bindings: readonly {
+    readonly consumer: string;
+    readonly requirement: string;
+    readonly interface: string;
+    readonly provider: string;
+  }[];
+}
+
+/** A first password: shown to the admin who asks for it, nowhere else. */
+export interface Credential {
+  readonly instance: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export class ShowStack {
+  constructor(
+    private readonly stacks: StackStore,
+    private readonly catalogue: Catalogue,
+    private readonly secrets: SecretStore,
+  ) {}
+
+  async execute(id: StackId): Promise<StackView> {
+    const stack = await this.#stack(id);
+    const site = await this.stacks.getSite(stack.site);
+    const recorded = await this.stacks.recorded(stack.site);
+    const { modules } = await this.catalogue.load();
+    const own = recorded.instances.filter((instance) => instance.stack === id);
+    const nameOf = new Map(recorded.instances.map((instance) => [instance.id, instance.name]));
+    const guestsOf = (instance: string): RecordedGuest[] =>
+      recorded.guests.filter((guest) => guest.instance === instance);
+    return {
+      stack,
+      domain: site?.domain ?? '',
+      instances: own.map((instance) => {
+        const guests = guestsOf(instance.id);
+        return {
+          name: instance.name,
+          module: instance.module,
+          version: instance.version,
+          appVersion: instance.appVersion,
+          ready: guests.every((guest) => instance.configured[guest.name] !== undefined),
+          guests: guests.map((guest) => ({
+            name: guest.name,
+            hostname: guest.spec.hostname,
+            address: guest.spec.network.address,
+            node: guest.node,
+            vmid: guest.vmid,
+          })),
+        };
+      }),
+      links: own.flatMap((instance) => {
+        const facts: Record<string, string> = {
+          'site.domain': site?.domain ?? '',
+          'site.name': stack.site,
+          'stack.name': stack.name,
+          'instance.name': instance.name,
+        };
+        for (const [key, value] of Object.entries(instance.config)) facts[`config.${key}`] = String(value);
+        const tiles =
+          modules.find((module) => module.name === instance.module && module.digest === instance.moduleDigest)?.tiles ??
+          [];
+        return tiles.map((tile) => ({
+          instance: instance.name,
+          title: tile.title,
+          url: interpolate(tile.url, (name) => (facts[name] === undefined ? undefined : { value: facts[name] })).value,
+        }));
+      }),
+      bindings: recorded.bindings
+        .filter((binding) => own.some((instance) => instance.id === binding.consumer))
+        .map((binding) => ({
+          consumer: nameOf.get(binding.consumer) ?? binding.consumer,
+          requirement: binding.requirement,
+          interface: binding.interface,
+          provider: nameOf.get(binding.provider) ?? binding.provider,
+        })),
+    };
+  }
+
+  /** First passwords that the modules declare as shown to the admin. */
+  async credentials(id: StackId): Promise<readonly Credential[]> {
+    const stack = await this.#stack(id);
+    const recorded = await this.stacks.recorded(stack.site);
+    const { modules } = await this.catalogue.load();
+    const found: Credential[] = [];
+    for (const instance of recorded.instances.filter((entry) => entry.stack === id)) {
+      const module = modules.find((entry) => entry.name === instance.module);
+      for (const [name, policy] of Object.entries(module?.secrets ?? {})) {
+        const value = policy.shownToAdmin ? await this.secrets.get(`instance/${instance.id}/${name}`) : undefined;
+        if (value !== undefined) found.push({ instance: instance.name, name, value });
+      }
+    }
+    return found;
+  }
+
+  async #stack(id: StackId): Promise<WantedStack> {
+    const stack = await this.stacks.getStack(id);
+    if (stack) return stack;
+    throw new Refusal({
+      code: 'not_found',
+      subject: `stack ${id}`,
+      message: 'There is no such stack.',
+      remedy: 'bastide stack list shows them.',
+    });
+  }
+}

@@ -171,7 +171,7 @@ export class GuestLink {
     }
   }
 
-  /** Asks the command to end and closes its channel; a connection that does not even do that is not used again. */
+  /** Closes the channel of a command that nobody waits for any more; a connection that does not even do that is not used again. */
   async #abandon(connection: SshConnection, channel: ClientChannel): Promise<void> {
     if (channel.closed || !connection.usable) return;
     const closed = new Promise<boolean>((resolve) => {
@@ -179,7 +179,6 @@ export class GuestLink {
       setTimeout(() => resolve(false), CLOSE_GRACE_MS).unref();
     });
     try {
-      channel.signal('TERM');
       channel.resume(); // unread output would hold `close` back
       channel.stderr.resume();
       channel.close();

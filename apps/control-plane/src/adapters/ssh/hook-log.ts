@@ -8,11 +8,16 @@ const MOST_LINES = 20_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 const TAIL_LINES = 40;
 
-// OSC/DCS/APC strings, CSI sequences, other escapes; then whatever control characters and bidirectional overrides are left.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const ESCAPES = /\u001b[\]P_^X][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[\u001b\u009b]\[?[0-9;:<=>?]*[ -/]*[@-~]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const ESC = String.fromCharCode(0x1b);
+const BEL = String.fromCharCode(0x07);
+const CSI = String.fromCharCode(0x9b);
+/** OSC, DCS, SOS, PM and APC strings up to their end; CSI sequences; other escapes (ECMA-48). */
+const ESCAPES = new RegExp(
+  `${ESC}[\\]P_^X][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)?|(?:${ESC}\\[|${CSI})[0-?]*[ -/]*[@-~]|${ESC}[ -/]*[0-~]`,
+  'g',
+);
+/** What is left of control characters, except the tab; and what turns the direction of text around. */
+const CONTROLS = /(?!\t)\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Terminal escapes and control characters out; of a line that a progress bar wrote over and over, its last state. */
 export function plainText(raw: string): string {

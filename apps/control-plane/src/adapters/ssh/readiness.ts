@@ -41,8 +41,8 @@ export async function waitReady(link: GuestLink, context: ShellContext): Promise
       waitingFor = verdict;
     } catch (error) {
       if (!isFailure(error, 'ssh.lost', 'ssh.timeout', 'ssh.unreachable', 'ssh.auth')) throw error;
-      if (Date.now() >= context.deadline) throw error;
-      waitingFor = error.failure.message;
+      if (error.failure.code !== 'ssh.timeout') waitingFor = error.failure.message;
+      if (Date.now() >= context.deadline && error.failure.code !== 'ssh.timeout') throw error;
     }
     if (!(await pause(wait(), context))) throw timedOut(link.where, `booting (last seen: ${waitingFor})`);
   }

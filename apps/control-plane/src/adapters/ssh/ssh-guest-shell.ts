@@ -39,9 +39,11 @@ export class SshGuestShell implements GuestShell {
     context: ShellContext & { input?: Buffer; maxBytes?: number },
   ): Promise<{ exitCode: number; stdout: Buffer; stderr: Buffer }> {
     const { input, maxBytes } = context;
+    // sshd leaves a command alone when its channel goes, and passes no signals on for root: the guest must end it itself.
+    const seconds = Math.max(1, Math.ceil((context.deadline - Date.now()) / 1000)) + 5;
     return this.#link(target).exec(
       {
-        line: shellCommand(command),
+        line: shellCommand(['timeout', '-k', '5', `${seconds}`, ...command]),
         what: command[0] ?? 'nothing',
         ...(input ? { input } : {}),
         ...(maxBytes === undefined ? {} : { maxBytes }),

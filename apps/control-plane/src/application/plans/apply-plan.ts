@@ -1,11 +1,11 @@
 import { hasErrors } from '../../domain/diagnostic.js';
-import type { PlanId } from '../../domain/ids.js';
+import type { PlanId, RunId } from '../../domain/ids.js';
 import { makePlan } from '../../domain/plan/make-plan.js';
 import type { Plan } from '../../domain/plan/plan.js';
 import { comparePlanBasis } from '../../domain/plan/plan-basis.js';
 import { Refusal } from '../../domain/problem.js';
-import type { Run } from '../../domain/run/run.js';
-import type { RunStore } from '../runs/run-store.port.js';
+import type { RunStore, StoredRun } from '../runs/run-store.port.js';
+import type { StepQueue } from '../runs/step-queue.port.js';
 import { gatherPlanInput, type PlanWorld, siteNamed } from './gather-plan-input.js';
 
 /** Turns a reviewed plan into a run: compares the hash, looks at the world again, and refuses when it has moved on. */
@@ -13,11 +13,10 @@ export class ApplyPlan {
   constructor(
     private readonly world: PlanWorld,
     private readonly runs: RunStore,
-    /** Rings for whoever may take the first steps; a lost ring is made up for by the sweep. */
-    private readonly advance: (run: Run['id']) => Promise<void>,
+    private readonly queue: StepQueue,
   ) {}
 
-  async execute(request: { plan: PlanId; hash: string; actor: string }): Promise<Run> {
+  async execute(request: { plan: PlanId; hash: string; actor: string; undoes?: RunId }): Promise<StoredRun> {
     const plan = await this.world.plans.get(request.plan);
     if (!plan) {
       throw new Refusal({
@@ -47,8 +46,14 @@ export class ApplyPlan {
     }
     await this.#refuseStale(plan);
     await this.world.stacks.putStack(plan.wanted);
-    const run = await this.runs.createRun(plan, request.actor);
-    await this.advance(run.id);
+    const id = this.world.newId.next('run') as RunId;
+    const { run, rings } = await this.runs.create(plan, {
+      id,
+      actor: request.actor,
+      ...(request.undoes ? { undoes: request.undoes } : {}),
+    });
+    // Committed first, then rung; a lost ring is made up for by the sweep.
+    await Promise.allSettled(rings.map((ring) => this.queue.ring(ring)));
     return run;
   }
 

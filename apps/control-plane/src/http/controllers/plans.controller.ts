@@ -1,0 +1,64 @@
+import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { ApplyPlan } from '../../application/plans/apply-plan.js';
+import type { MakePlan } from '../../application/plans/make-plan.js';
+import type { PlanStore } from '../../application/plans/plan-store.port.js';
+import type { JsonObject, PlanId } from '../../domain/ids.js';
+import { type Plan } from '../../domain/plan/plan.js';
+import { renderPlan } from '../../domain/plan/render-plan.js';
+import { Refusal } from '../../domain/problem.js';
+import { ApplyRequestDto, PlanRequestDto } from '../dto/requests.js';
+import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
+import { APPLY_PLAN, MAKE_PLAN, PLAN_STORE } from '../tokens.js';
+
+@ApiTags('plans')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto })
+@Controller('plans')
+export class PlansController {
+  constructor(
+    @Inject(MAKE_PLAN) private readonly makePlan: MakePlan,
+    @Inject(APPLY_PLAN) private readonly applyPlan: ApplyPlan,
+    @Inject(PLAN_STORE) private readonly plans: PlanStore,
+  ) {}
+
+  /** Compares what is wanted with what is; changes nothing. */
+  @Post()
+  @ApiCreatedResponse({ type: PlanDto })
+  async make(@Body() body: PlanRequestDto): Promise<PlanDto> {
+    const { stack, parameters, config, ...rest } = body;
+    const plan = await this.makePlan.execute({
+      ...rest,
+      name: stack,
+      ...(parameters ? { parameters: parameters as JsonObject } : {}),
+      ...(config ? { config: config as Record<string, JsonObject> } : {}),
+    });
+    return toPlan(plan);
+  }
+
+  @Get(':id')
+  @ApiOkResponse({ type: PlanDto })
+  async get(@Param('id') id: string): Promise<PlanDto> {
+    const plan = await this.plans.get(id as PlanId);
+    if (!plan)
+      throw new Refusal({
+        code: 'not_found',
+        subject: `plan ${id}`,
+        message: 'There is no such plan.',
+        remedy: 'Make a new one.',
+      });
+    return toPlan(plan);
+  }
+
+  /** Starts the run of a reviewed plan. */
+  @Post(':id/apply')
+  @ApiCreatedResponse({ type: RunDto })
+  async apply(@Param('id') id: string, @Body() body: ApplyRequestDto): Promise<RunDto> {
+    return this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor: 'local' });
+  }
+}
+
+function toPlan(plan: Plan): PlanDto {
+  const { wanted: _wanted, basis: _basis, reservations: _reservations, ...shown } = plan;
+  return { ...shown, text: renderPlan(plan) } as unknown as PlanDto;
+}

@@ -1,0 +1,140 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  type MessageEvent,
+  Param,
+  Post,
+  Query,
+  Sse,
+} from '@nestjs/common';
+import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Observable } from 'rxjs';
+import type { PlanStore } from '../../application/plans/plan-store.port.js';
+import type { RunControl } from '../../application/runs/run-control.js';
+import type { RunStore } from '../../application/runs/run-store.port.js';
+import type { RunId, StackId, StepId } from '../../domain/ids.js';
+import { Refusal } from '../../domain/problem.js';
+import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
+import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
+import { PLAN_STORE, RUN_CONTROL, RUN_STORE } from '../tokens.js';
+
+@ApiTags('runs')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto })
+@Controller('runs')
+export class RunsController {
+  constructor(
+    @Inject(RUN_STORE) private readonly runs: RunStore,
+    @Inject(PLAN_STORE) private readonly plans: PlanStore,
+    @Inject(RUN_CONTROL) private readonly control: RunControl,
+  ) {}
+
+  @Get()
+  @ApiOkResponse({ type: [RunDto] })
+  async list(@Query() query: RunQueryDto): Promise<readonly RunDto[]> {
+    return this.runs.list({
+      ...(query.site ? { site: query.site } : {}),
+      ...(query.stack ? { stack: query.stack as StackId } : {}),
+      ...(query.before ? { before: query.before as RunId } : {}),
+      limit: query.limit ?? 50,
+    });
+  }
+
+  @Get(':id')
+  @ApiOkResponse({ type: RunDetailDto })
+  async get(@Param('id') id: string): Promise<RunDetailDto> {
+    const snapshot = await this.runs.get(id as RunId);
+    if (!snapshot) throw unknownRun(id);
+    const plan = await this.plans.get(snapshot.run.plan);
+    const planned = new Map(plan?.steps.map((step) => [step.id, step]));
+    return {
+      run: snapshot.run,
+      steps: [...snapshot.steps.values()].map((step) => {
+        const { output: _output, outsideTask: _task, epoch: _epoch, ...shown } = step;
+        return {
+          ...shown,
+          after: [...step.after],
+          label: planned.get(step.id)?.label ?? step.id,
+          layer: planned.get(step.id)?.layer ?? 0,
+        };
+      }),
+      progress: this.control.progressOf(snapshot),
+    };
+  }
+
+  /** Entries of the run log, for those who poll. */
+  @Get(':id/entries')
+  @ApiOkResponse({ type: [RunEntryDto] })
+  async entries(@Param('id') id: string, @Query() query: EntriesQueryDto): Promise<RunEntryDto[]> {
+    if (!(await this.runs.get(id as RunId))) throw unknownRun(id);
+    return [...(await this.runs.entries(id as RunId, query.after ?? 0, query.limit ?? 1000))] as RunEntryDto[];
+  }
+
+  /** The run log as server-sent events: `id` is the sequence number, so a reader resumes with Last-Event-ID. Ends after the run's last entry. */
+  @Sse(':id/events')
+  async events(
+    @Param('id') id: string,
+    @Headers('last-event-id') last?: string,
+    @Query('after') after?: string,
+  ): Promise<Observable<MessageEvent>> {
+    if (!(await this.runs.get(id as RunId))) throw unknownRun(id);
+    const start = Number(last ?? after ?? 0);
+    return new Observable((subscriber) => {
+      const stop = new AbortController();
+      const heartbeat = setInterval(() => subscriber.next({ type: 'ping', data: '' }), 15_000);
+      const run = async (): Promise<void> => {
+        for await (const entry of this.control.follow(id as RunId, Number.isFinite(start) ? start : 0, stop.signal)) {
+          subscriber.next({ id: String(entry.seq), type: 'entry', data: entry });
+        }
+        subscriber.next({ type: 'end', data: '' });
+        subscriber.complete();
+      };
+      run().catch((error: unknown) => (stop.signal.aborted ? undefined : subscriber.error(error)));
+      return () => {
+        clearInterval(heartbeat);
+        stop.abort();
+      };
+    });
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(202)
+  @ApiOkResponse({ type: RunDto })
+  cancel(@Param('id') id: string): Promise<RunDto> {
+    return this.control.cancel(id as RunId, 'local');
+  }
+
+  @Post(':id/retry')
+  @HttpCode(202)
+  @ApiOkResponse({ type: RunDto })
+  retry(@Param('id') id: string, @Body() body: RetryRequestDto): Promise<RunDto> {
+    return this.control.retry(id as RunId, 'local', body.from as StepId[] | undefined);
+  }
+
+  /** Leaves what a failed run made as it is. */
+  @Post(':id/leave')
+  @HttpCode(202)
+  @ApiOkResponse({ type: RunDto })
+  leave(@Param('id') id: string): Promise<RunDto> {
+    return this.control.leave(id as RunId, 'local');
+  }
+
+  /** Takes a failed install back; answers with the run that does it. */
+  @Post(':id/undo')
+  @ApiCreatedResponse({ type: RunDto })
+  undo(@Param('id') id: string): Promise<RunDto> {
+    return this.control.undo(id as RunId, 'local');
+  }
+}
+
+const unknownRun = (id: string): Refusal =>
+  new Refusal({
+    code: 'not_found',
+    subject: `run ${id}`,
+    message: 'There is no such run.',
+    remedy: 'bastide run list shows them.',
+  });

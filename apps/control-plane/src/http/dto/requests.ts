@@ -1,0 +1,85 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
+
+const NAME = /^[a-z][a-z0-9-]{1,38}$/;
+
+/** What is wanted of one stack; what is left out stays as it is, or takes the blueprint's default. */
+export class PlanRequestDto {
+  @ApiProperty({ example: 'demo' }) @Matches(NAME) site!: string;
+  @ApiProperty({ example: 'team', description: 'Name of the stack: lower-case letters, digits, dashes.' })
+  @Matches(NAME)
+  stack!: string;
+  @ApiPropertyOptional({ example: 'team' }) @IsOptional() @Matches(NAME) blueprint?: string;
+  @ApiPropertyOptional() @IsOptional() @IsString() blueprintVersion?: string;
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true }) @IsOptional() @IsObject() parameters?: Record<
+    string,
+    unknown
+  >;
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'boolean' } })
+  @IsOptional()
+  @IsObject()
+  components?: Record<string, boolean>;
+  @ApiPropertyOptional({ example: 'small' }) @IsOptional() @IsString() @Length(1, 40) size?: string;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'object', additionalProperties: true },
+    description: 'Instance name → config.',
+  })
+  @IsOptional()
+  @IsObject()
+  config?: Record<string, Record<string, unknown>>;
+  @ApiPropertyOptional({ description: 'Plan the removal of the stack.' }) @IsOptional() @IsBoolean() remove?: boolean;
+}
+
+export class ApplyRequestDto {
+  @ApiProperty({ description: 'The hash of the plan that was reviewed.' }) @Matches(/^[0-9a-f]{64}$/) hash!: string;
+}
+
+export class SiteRequestDto {
+  @ApiProperty({ description: 'site.yaml as text.' }) @IsString() @Length(1, 1024 * 1024) document!: string;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description: 'Values of secret:… references; kept encrypted, never given back.',
+  })
+  @IsOptional()
+  @IsObject()
+  credentials?: Record<string, string>;
+}
+
+export class RetryRequestDto {
+  @ApiPropertyOptional({ type: [String], description: 'Step ids to start from; default: every failed step.' })
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  from?: string[];
+}
+
+export class RunQueryDto {
+  @ApiPropertyOptional() @IsOptional() @IsString() site?: string;
+  @ApiPropertyOptional() @IsOptional() @IsString() stack?: string;
+  @ApiPropertyOptional({ default: 50 }) @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(500) limit?: number;
+  @ApiPropertyOptional({ description: 'Runs older than this one.' }) @IsOptional() @IsString() before?: string;
+}
+
+export class EntriesQueryDto {
+  @ApiPropertyOptional({ default: 0, description: 'Sequence number of the last entry that is known already.' })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  after?: number;
+  @ApiPropertyOptional({ default: 1000 }) @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(5000) limit?: number;
+}
+
+export class StackQueryDto {
+  @ApiPropertyOptional() @IsOptional() @IsString() site?: string;
+}
+
+export class ArtifactQueryDto {
+  @ApiPropertyOptional({ description: 'Expected SHA-256; refused when the content differs.' })
+  @IsOptional()
+  @Matches(/^[0-9a-f]{64}$/)
+  sha256?: string;
+}

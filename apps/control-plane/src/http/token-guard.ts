@@ -1,0 +1,31 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request } from 'express';
+import { Refusal } from '../domain/problem.js';
+import { API_TOKEN, IS_OPEN } from './tokens.js';
+
+/** Until there are accounts, one token in a file of the user who started the control plane opens everything, on loopback only. */
+@Injectable()
+export class TokenGuard implements CanActivate {
+  constructor(
+    @Inject(API_TOKEN) private readonly token: string,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (this.reflector.getAllAndOverride<boolean>(IS_OPEN, [context.getHandler(), context.getClass()])) return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const a = Buffer.from(given);
+    const b = Buffer.from(this.token);
+    if (a.length === b.length && timingSafeEqual(a, b)) return true;
+    throw new Refusal({
+      code: 'auth.missing',
+      subject: `${request.method} ${request.path}`,
+      message: 'The request carries no valid token.',
+      remedy:
+        'Send Authorization: Bearer with the content of the token file that the control plane names at its start.',
+    });
+  }
+}

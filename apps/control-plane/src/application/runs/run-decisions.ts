@@ -18,6 +18,8 @@ export interface Outcome {
   readonly state: RunState;
   /** Steps that became claimable. */
   readonly rings: readonly Ring[];
+  /** Steps that will be, after a while. */
+  readonly later: readonly { readonly ring: Ring; readonly inMs: Milliseconds }[];
   /** Another run that is touched by the end of this one. */
   readonly undoes?: RunId;
 }
@@ -35,6 +37,8 @@ export interface Claim {
 
 /** A step that is taken over after an outage gets at least so much of its time again: nobody worked on it meanwhile. */
 const SECOND_WIND_MS = 5 * 60_000;
+/** A retry that was allowed gets at least so much time: a try that cannot finish is no try. */
+const LAST_TRY_MS = 60_000;
 
 /** Adds what follows from the events: unblocked, blocked and cancelled steps, the end of the run. */
 export function withConsequences(
@@ -43,6 +47,7 @@ export function withConsequences(
 ): { readonly events: readonly DecidedEvent[]; readonly outcome: Outcome } {
   const after = new Map(steps);
   const ready = new Set<StepId>();
+  const retrying = new Map<StepId, Milliseconds>();
   let state = run.state;
   const all: DecidedEvent[] = [];
   const write = (entry: DecidedEvent): void => {
@@ -56,14 +61,18 @@ export function withConsequences(
     after.set(entry.step, next);
     if (next.state === 'ready') ready.add(next.id);
     else ready.delete(next.id);
+    if (next.state === 'retrying') retrying.set(next.id, Math.max(0, (next.notBefore ?? now) - now));
+    else retrying.delete(next.id);
   };
   events.forEach(write);
   const graph = [...after.values()];
   const consequences = nextSteps(graph, after, state);
   consequences.steps.forEach(write);
   if (consequences.run !== undefined) write({ event: consequences.run });
-  const rings = [...ready].map((step) => ({ run: run.id, step, epoch: stepOf(after, step).epoch }));
-  const outcome = { state, rings, ...(run.undoes === undefined ? {} : { undoes: run.undoes }) };
+  const ringOf = (step: StepId): Ring => ({ run: run.id, step, epoch: stepOf(after, step).epoch });
+  const rings = [...ready].map(ringOf);
+  const later = [...retrying].map(([step, inMs]) => ({ ring: ringOf(step), inMs }));
+  const outcome = { state, rings, later, ...(run.undoes === undefined ? {} : { undoes: run.undoes }) };
   return { events: all, outcome };
 }
 
@@ -126,7 +135,7 @@ export function decideClaim(
 
 function deadlineOf(step: RunStep, now: Instant): Instant {
   if (step.deadline === undefined) return now + step.deadlineMs;
-  if (step.state === 'retrying') return Math.max(step.deadline, now + 1);
+  if (step.state === 'retrying') return Math.max(step.deadline, now + Math.min(step.deadlineMs, LAST_TRY_MS));
   return Math.max(step.deadline, now + Math.min(step.deadlineMs, SECOND_WIND_MS));
 }
 
@@ -165,7 +174,7 @@ export const decideSucceed = (
   const step = snapshot.steps.get(lease.step);
   // The connection was lost between our commit and its answer, and we ask again.
   if (step?.state === 'succeeded' && step.epoch === lease.epoch) {
-    return nothing({ lost: false, outcome: { state: snapshot.run.state, rings: [] } });
+    return nothing({ lost: false, outcome: { state: snapshot.run.state, rings: [], later: [] } });
   }
   const durationMs = (held: RunStep): number => snapshot.now - (held.startedAt ?? snapshot.now);
   return settle(snapshot, lease, (held) => ({ type: 'succeeded', output, durationMs: durationMs(held) }), {
@@ -182,14 +191,19 @@ export function decideFailure(
   snapshot: RunSnapshot,
   lease: Lease,
   failure: FailureData,
-  options: { readonly problem?: Problem; readonly jitter: number; readonly policy?: RetryPolicy },
+  options: {
+    readonly problem?: Problem;
+    readonly jitter: number;
+    readonly policy?: RetryPolicy;
+    readonly remainingMs?: Milliseconds;
+  },
 ): Decision<Settled> {
   const step = snapshot.steps.get(lease.step);
   const again =
     snapshot.run.state === 'running' && step !== undefined && options.problem === undefined
       ? retryAt(
           failure,
-          { retries: step.retries, deadline: step.deadline ?? snapshot.now },
+          { retries: step.retries, deadline: deadlineFor(step, snapshot.now, options.remainingMs) },
           snapshot.now,
           options.jitter,
           options.policy ?? DEFAULT_RETRY_POLICY,
@@ -206,6 +220,10 @@ export function decideFailure(
     { forgetTask },
   );
 }
+
+/** Waiting for limits does not count, so the holder knows better how much time is left than the record. */
+const deadlineFor = (step: RunStep, now: Instant, remainingMs: Milliseconds | undefined): Instant =>
+  remainingMs === undefined ? (step.deadline ?? now) : now + Math.max(0, remainingMs);
 
 /** The worker stops; the step keeps its outside task. */
 export const decideHandOver = (snapshot: RunSnapshot, lease: Lease, reason: string): Decision<Settled> =>
@@ -236,7 +254,7 @@ export function decideAdvance(snapshot: RunSnapshot): Decision<Outcome> {
 
 /** Undefined result: the run's state does not allow it. */
 export function decideCancel(snapshot: RunSnapshot, actor: string): Decision<Outcome | undefined> {
-  if (snapshot.run.state === 'cancelling') return nothing({ state: 'cancelling', rings: [] });
+  if (snapshot.run.state === 'cancelling') return nothing({ state: 'cancelling', rings: [], later: [] });
   if (!mayHappenToRun(snapshot.run.state, 'cancel-requested')) return nothing(undefined);
   const { events, outcome } = withConsequences(snapshot, [{ event: { type: 'cancel-requested', actor } }]);
   const leftBehind = [...snapshot.steps.values()]

@@ -80,6 +80,15 @@ export interface RunFilter {
   readonly limit?: number;
 }
 
+export interface Due {
+  /** Running steps whose lease ran out. */
+  readonly expired: readonly Ring[];
+  /** Steps that may be claimed now. */
+  readonly ready: readonly Ring[];
+  /** Runs being undone whose undoing run has succeeded. */
+  readonly undone: readonly RunId[];
+}
+
 /**
  * Runs, their log and the steps' leases. The log is the truth and only grows; statuses are kept beside it, written in the
  * same transaction. Everything that changes a state goes through `commit`, so that one table of transitions rules.
@@ -122,10 +131,9 @@ export interface RunStore {
   saveTask(lease: Lease, task: string): Promise<boolean>;
 
   /**
-   * What needs a hand: running steps whose lease ran out, and steps that may be claimed now. Undefined when another
-   * sweep is under way.
+   * What needs a hand. Undefined when another sweep is under way.
    */
-  due(limit: number): Promise<{ readonly expired: readonly Ring[]; readonly ready: readonly Ring[] } | undefined>;
+  due(limit: number): Promise<Due | undefined>;
 
   /** Entries after a sequence number, in order. */
   entries(run: RunId, afterSeq: number, limit: number): Promise<readonly LogEntry[]>;

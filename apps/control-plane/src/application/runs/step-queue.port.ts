@@ -6,7 +6,7 @@ import type { Ring } from './run-store.port.js';
  */
 export interface StepQueue {
   /** Rejects with `WorldFailure` `queue.unavailable` instead of waiting for the queue to come back. */
-  ring(ring: Ring): Promise<void>;
+  ring(ring: Ring, delayMs?: number): Promise<void>;
   /**
    * Calls `handler` for rings, at most `concurrency` at a time. A handler that throws does not stop the others, and its
    * ring is not repeated. One consumer per queue object.

@@ -42,7 +42,7 @@ export class CircuitBreaker {
     if (name === undefined) return;
     // Any other error is an answer, and an answer means that the node lives.
     if (!(error instanceof WorldFailure) || !SICK.has(error.failure.code)) {
-      if (error instanceof WorldFailure && error.failure.details?.['status'] !== undefined) this.#circuits.delete(name);
+      if (error instanceof WorldFailure && error.failure.details?.status !== undefined) this.#circuits.delete(name);
       return;
     }
     const circuit = this.#circuits.get(name) ?? { failures: 0, openUntil: 0, last: '' };

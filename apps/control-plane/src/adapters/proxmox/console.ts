@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import type { CallContext, GuestLocation } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
+import { text } from './answers.js';
 import { classifyNetwork } from './classify.js';
 import type { Connection } from './connection.js';
 import { openPinned } from './pinned-connection.js';
@@ -28,7 +29,7 @@ export async function runOnConsole(
   const api = connection.client.api(context);
   const proxy = await api.nodes.$(at.node).lxc.$(at.vmid).termproxy.$post();
   const access = connection.client.socketAccess;
-  const query = new URLSearchParams({ port: String(proxy.port), vncticket: String(proxy.ticket) });
+  const query = new URLSearchParams({ port: text(proxy.port), vncticket: text(proxy.ticket) });
   const path = `/api2/json/nodes/${encodeURIComponent(at.node)}/lxc/${at.vmid}/vncwebsocket?${query.toString()}`;
   const host = access.host.includes(':') ? `[${access.host}]` : access.host;
   const socket = new WebSocket(`wss://${host}:${access.port}${path}`, 'binary', {
@@ -42,7 +43,7 @@ export async function runOnConsole(
     }) as never,
   });
   try {
-    return await converse(socket, `${String(proxy.user)}:${String(proxy.ticket)}\n`, command, at, ms, context);
+    return await converse(socket, `${text(proxy.user)}:${text(proxy.ticket)}\n`, command, at, ms, context);
   } finally {
     socket.terminate();
   }

@@ -6,6 +6,7 @@ import type {
 } from '../../application/substrates/substrate.port.js';
 import { Refusal, type WorldFailure } from '../../domain/problem.js';
 import type { GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
+import { text } from './answers.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
 import { containerParameters } from './container-parameters.js';
@@ -124,20 +125,20 @@ async function complete(
 
 /** A guest of ours still being made is waited for; true when it is complete, false when its making has died. */
 async function isWhole(connection: Connection, own: Found, context: CallContext): Promise<boolean> {
-  if (own.config['lock'] === undefined) return true;
+  if (own.config.lock === undefined) return true;
   const running = await connection.tasks.running(own.at.node, own.at.vmid, CREATING, context);
   if (running !== undefined) {
     await connection.tasks.settle(running, `creation of guest ${own.at.vmid}`, context);
     const now = await readConfig(connection, own.at, context);
-    return now !== undefined && now['lock'] === undefined;
+    return now !== undefined && now.lock === undefined;
   }
-  if (own.config['lock'] !== 'create' && own.config['lock'] !== 'clone') {
+  if (own.config.lock !== 'create' && own.config.lock !== 'clone') {
     await waitForLock(connection, own, context);
     return true;
   }
   // Between the end of the task and the end of its lock there is a moment: look once more.
   await connection.clock.sleep(500, context.signal);
-  return (await readConfig(connection, own.at, context))?.['lock'] === undefined;
+  return (await readConfig(connection, own.at, context))?.lock === undefined;
 }
 
 /** Only reached for a config that carries our stamp: what is left of a creation whose task died. */
@@ -150,7 +151,7 @@ async function removeUnfinished(
   const config = await readConfig(connection, own.at, context);
   if (config === undefined) return;
   const stamp = readStamp(config);
-  if (stamp?.guest !== making.stamp.guest || stamp.vmid !== own.at.vmid || config['lock'] === undefined) return;
+  if (stamp?.guest !== making.stamp.guest || stamp.vmid !== own.at.vmid || config.lock === undefined) return;
   context.log?.(`Removing what an interrupted creation left of guest ${own.at.vmid}.`);
   const node = connection.client.api(context).nodes.$(own.at.node);
   const guest = own.at.kind === 'container' ? node.lxc.$(own.at.vmid) : node.qemu.$(own.at.vmid);
@@ -173,17 +174,18 @@ async function occupantOf(
   for (const at of places) {
     const config = await readConfig(connection, at, context);
     if (config === undefined) continue;
-    if (config['lock'] !== 'create' && config['lock'] !== 'clone') return 'taken';
+    if (config.lock !== 'create' && config.lock !== 'clone') return 'taken';
     const running = await connection.tasks.running(at.node, vmid, CREATING, context);
     if (running === undefined) {
       const later = await readConfig(connection, at, context);
-      return later === undefined || later['lock'] === undefined ? 'creating' : 'taken';
+      return later === undefined || later.lock === undefined ? 'creating' : 'taken';
     }
     await connection.tasks.settle(running, `creation of guest ${vmid}, which somebody else has begun`, context);
-    await until(
-      async () => ((await readConfig(connection, at, context))?.['lock'] === config['lock'] ? undefined : true),
-      { clock: connection.clock, context, what: `lock (${String(config['lock'])}) of guest ${vmid}` },
-    );
+    await until(async () => ((await readConfig(connection, at, context))?.lock === config.lock ? undefined : true), {
+      clock: connection.clock,
+      context,
+      what: `lock (${text(config.lock)}) of guest ${vmid}`,
+    });
     return 'creating';
   }
   return row ? 'taken' : 'nobody';
@@ -192,7 +194,7 @@ async function occupantOf(
 /** `unable to create VM 110 - VM 110 already exists on node 'pve1'` */
 function takenAt(failure: WorldFailure): GuestLocation | undefined {
   const [, kind, vmid, node] =
-    /(VM|CT) (\d+) already exists on node '([^']+)'/.exec(String(failure.failure.details?.['text'] ?? '')) ?? [];
+    /(VM|CT) (\d+) already exists on node '([^']+)'/.exec(text(failure.failure.details?.text ?? '')) ?? [];
   if (!vmid || !node) return undefined;
   return { vmid: Number(vmid), node, kind: kind === 'CT' ? 'container' : 'vm' };
 }

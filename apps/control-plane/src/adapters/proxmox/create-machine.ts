@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CallContext } from '../../application/substrates/substrate.port.js';
 import type { GuestId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import type { Making } from './create-guest.js';
 import { type GuestConfig, parseDisk, parseGiB, propertyString, rootKey } from './guest-config.js';
@@ -89,12 +90,12 @@ export async function finishMachine(
     await machine.config.$put({
       ...Object.fromEntries(differs),
       ...(hasDrive ? {} : { ide2: `${spec.storage}:cloudinit` }),
-      digest: found.config['digest'],
+      digest: found.config.digest,
     } as never);
   }
   const config = (await readConfig(connection, at, context)) ?? found.config;
   const disk = rootKey(config, 'vm');
-  const size = parseGiB(parseDisk(config[disk])?.['size']) ?? 0;
+  const size = parseGiB(parseDisk(config[disk])?.size) ?? 0;
   if (size < spec.diskGiB) {
     await connection.tasks.run(
       `disk of guest ${at.vmid}`,
@@ -130,7 +131,7 @@ function agrees(key: string, found: unknown, wanted: unknown): boolean {
   if (found === undefined) return false;
   if (typeof wanted === 'boolean') return (Number(found) === 1) === wanted;
   const normal = (value: unknown) =>
-    String(value)
+    text(value)
       .split(/[,;]/)
       .map((p) => (/^(virtio|uuid)=/.test(p) || key === 'tags' ? p.toLowerCase() : p))
       .sort()

@@ -1,5 +1,6 @@
 import type { CallContext, GuestLocation, OwnedGuest } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
+import { text } from './answers.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
 import { volumesOf } from './guest-config.js';
@@ -111,7 +112,7 @@ async function remaining(
   for (const storage of new Set(volumes.map((v) => v.split(':')[0]!))) {
     const node = connection.client.api(context).nodes.$(at.node);
     const rows = (await node.storage.$(storage).content.$get({ vmid: at.vmid })) as { volid?: unknown }[];
-    const there = new Set(rows.map((r) => String(r.volid)));
+    const there = new Set(rows.map((r) => text(r.volid)));
     left.push(...volumes.filter((v) => v.startsWith(`${storage}:`) && there.has(v)));
   }
   return left;

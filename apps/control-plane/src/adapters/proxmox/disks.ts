@@ -18,7 +18,7 @@ export async function growDisk(
   await ownedAndThere(connection, guest, context);
   await unlocked(connection, guest, context, async (found) => {
     const key = disk === 'root' ? rootKey(found.config, found.at.kind) : keyOfPath(found.config, disk.path);
-    const size = key === undefined ? undefined : parseGiB(parseDisk(found.config[key])?.['size']);
+    const size = key === undefined ? undefined : parseGiB(parseDisk(found.config[key])?.size);
     if (key === undefined || size === undefined) {
       throw new WorldFailure({
         code: 'guest.disk_missing',
@@ -45,4 +45,4 @@ export async function growDisk(
 }
 
 const keyOfPath = (config: GuestConfig, path: string): string | undefined =>
-  Object.keys(config).find((key) => /^mp\d+$/.test(key) && parseDisk(config[key])?.['mp'] === path);
+  Object.keys(config).find((key) => /^mp\d+$/.test(key) && parseDisk(config[key])?.mp === path);

@@ -1,6 +1,7 @@
 import type { CallContext, DoctorFinding } from '../../application/substrates/substrate.port.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import type { ObservedSubstrate } from '../../domain/stack/observed.js';
+import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import { observe } from './observe.js';
 import { type Effective, grantCommand, missingRights, neededRights } from './privileges.js';
@@ -20,14 +21,14 @@ interface Seen {
 /** What is missing for us to work here, each with its remedy. Throws only when the server cannot be asked at all. */
 export async function doctor(connection: Connection, context: CallContext): Promise<readonly DoctorFinding[]> {
   const version = (await connection.client.api(context).version.$get()) as { version?: unknown };
-  const major = Number.parseInt(String(version.version), 10);
+  const major = Number.parseInt(text(version.version), 10);
   const observed = await observe(connection, context);
   const { settings } = connection;
   const nodes = observed.nodes
     .filter((n) => n.online && (settings.nodes.length === 0 || settings.nodes.includes(n.name)))
     .map((n) => n.name);
   const seen: Seen = { major, observed, nodes };
-  const findings = [versionFinding(connection, String(version.version), major)];
+  const findings = [versionFinding(connection, text(version.version), major)];
   for (const [subject, check] of CHECKS) {
     try {
       findings.push(...(await check(connection, seen, context)));
@@ -82,14 +83,14 @@ const rights: Check = async (connection, { major }, context) => {
 
 const quorum: Check = async (connection, _seen, context) => {
   const rows = (await connection.client.api(context).cluster.status.$get()) as Record<string, unknown>[];
-  const cluster = rows.find((row) => row['type'] === 'cluster');
+  const cluster = rows.find((row) => row.type === 'cluster');
   if (cluster === undefined) return [ok('quorum', connection.name, 'A single node without a cluster.')];
-  if (Number(cluster['quorate']) === 1) return [ok('quorum', String(cluster['name']), 'The cluster has its quorum.')];
+  if (Number(cluster.quorate) === 1) return [ok('quorum', text(cluster.name), 'The cluster has its quorum.')];
   return [
     {
       severity: 'error',
       code: 'substrate.no_quorum',
-      subject: String(cluster['name']),
+      subject: text(cluster.name),
       message: 'The cluster has no quorum: nothing can be created or changed.',
       remedy: 'Bring more than half of the nodes back (pvecm status).',
     },
@@ -194,7 +195,7 @@ const bridges: Check = async (connection, { nodes: names }, context) => {
       .network.$get({ type: 'any_bridge' } as never)) as {
       iface?: unknown;
     }[];
-    const there = rows.map((row) => String(row.iface));
+    const there = rows.map((row) => text(row.iface));
     for (const bridge of connection.bridges) {
       if (there.includes(bridge)) found.push(ok('bridge', `${bridge} on ${node}`, 'The bridge is there.'));
       else {

@@ -1,5 +1,6 @@
 import type { CallContext, OwnedGuest } from '../../application/substrates/substrate.port.js';
 import type { GuestRule } from '../../domain/stack/guest-spec.js';
+import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import { guestApi, ownedAndThere } from './guest-finder.js';
 
@@ -56,14 +57,14 @@ export async function setFirewall(
   await context.fence();
   await firewall.options.$put({
     ...OPTIONS,
-    ...(typeof options['digest'] === 'string' ? { digest: options['digest'] } : {}),
+    ...(typeof options.digest === 'string' ? { digest: options.digest } : {}),
   } as never);
 }
 
 /** Absent means the server's default: `dhcp` off, `ndp` on. */
-function same(key: keyof typeof OPTIONS | string, found: unknown, wanted: unknown): boolean {
+function same(key: string, found: unknown, wanted: unknown): boolean {
   if (found === undefined) return key === 'dhcp' || key === 'ndp';
-  return String(found) === String(wanted);
+  return text(found) === text(wanted);
 }
 
 function parametersOf(rule: GuestRule): Record<string, string | number> {
@@ -72,7 +73,7 @@ function parametersOf(rule: GuestRule): Record<string, string | number> {
     action: 'ACCEPT',
     enable: 1,
     proto: rule.protocol,
-    dport: String(rule.port),
+    dport: text(rule.port),
     ...(rule.source === undefined ? {} : { source: rule.source }),
     comment: `${MARK}${rule.comment.replace(/\s+/g, ' ').trim()}`.slice(0, 200),
   };
@@ -80,12 +81,12 @@ function parametersOf(rule: GuestRule): Record<string, string | number> {
 
 const keyOf = (row: Record<string, unknown>): string =>
   ['type', 'action', 'enable', 'proto', 'dport', 'source', 'sport', 'dest', 'iface', 'macro', 'comment']
-    .map((name) => (name === 'enable' ? Number(row[name] ?? 0) : String(row[name] ?? '')))
+    .map((name) => (name === 'enable' ? Number(row[name] ?? 0) : text(row[name] ?? '')))
     .join('|');
 
 const toRow = (row: Record<string, unknown>): Row => ({
-  pos: Number(row['pos']),
-  ...(typeof row['digest'] === 'string' ? { digest: row['digest'] } : {}),
+  pos: Number(row.pos),
+  ...(typeof row.digest === 'string' ? { digest: row.digest } : {}),
   key: keyOf(row),
-  inbound: row['type'] !== 'out',
+  inbound: row.type !== 'out',
 });

@@ -1,5 +1,6 @@
 import { Refusal } from '../../domain/problem.js';
 import type { GuestSpec } from '../../domain/stack/guest-spec.js';
+import { text } from './answers.js';
 
 /** A guest's config as the API reads it back: untrusted, types vary (memory of a machine is a string). */
 export type GuestConfig = Readonly<Record<string, unknown>>;
@@ -11,9 +12,9 @@ export function propertyString(properties: Record<string, string | number | unde
 }
 
 /** `local:100/vm-100-disk-0.raw,mp=/srv,size=8G` → `{ volume: 'local:100/…', mp: '/srv', size: '8G' }`. */
-export function parseDisk(text: unknown): { readonly volume: string; readonly [key: string]: string } | undefined {
-  if (typeof text !== 'string' || text.length === 0) return undefined;
-  const [first = '', ...rest] = text.split(',');
+export function parseDisk(value: unknown): { readonly volume: string; readonly [key: string]: string } | undefined {
+  if (typeof value !== 'string' || value.length === 0) return undefined;
+  const [first = '', ...rest] = value.split(',');
   const pairs = rest.map((p) => [p.slice(0, p.indexOf('=')), p.slice(p.indexOf('=') + 1)] as const);
   const volume = first.startsWith('volume=') || first.startsWith('file=') ? first.slice(first.indexOf('=') + 1) : first;
   return { ...Object.fromEntries(pairs), volume };
@@ -34,7 +35,7 @@ export function volumesOf(config: GuestConfig): Map<string, string> {
     if (!/^(rootfs|(?:mp|unused|scsi|virtio|sata|ide|efidisk|tpmstate)\d+)$/.test(key)) continue;
     const disk = parseDisk(value);
     // A bind mount (/path) and a medium (iso) are not the guest's; the cloud-init drive is.
-    if (!disk || !disk.volume.includes(':') || /:iso\//.test(disk.volume)) continue;
+    if (!disk?.volume.includes(':') || /:iso\//.test(disk.volume)) continue;
     volumes.set(key, disk.volume);
   }
   return volumes;
@@ -45,8 +46,8 @@ export function mountSizes(config: GuestConfig): Record<string, number> {
   const sizes: Record<string, number> = {};
   for (const [key, value] of Object.entries(config)) {
     const disk = /^mp\d+$/.test(key) ? parseDisk(value) : undefined;
-    const size = parseGiB(disk?.['size']);
-    if (disk?.['mp'] && size !== undefined) sizes[disk['mp']] = size;
+    const size = parseGiB(disk?.size);
+    if (disk?.mp && size !== undefined) sizes[disk.mp] = size;
   }
   return sizes;
 }
@@ -54,9 +55,9 @@ export function mountSizes(config: GuestConfig): Record<string, number> {
 /** Key of the root disk: `rootfs`, or what a machine boots from. */
 export function rootKey(config: GuestConfig, kind: 'container' | 'vm'): string {
   if (kind === 'container') return 'rootfs';
-  const order = /order=([^,]+)/.exec(String(config['boot'] ?? ''))?.[1]?.split(';') ?? [];
-  const candidates = [...order, String(config['bootdisk'] ?? ''), 'scsi0', 'virtio0', 'sata0', 'ide0'];
-  const isDisk = (key: string) => /^(scsi|virtio|sata|ide)\d+$/.test(key) && !/media=cdrom/.test(String(config[key]));
+  const order = /order=([^,]+)/.exec(text(config.boot ?? ''))?.[1]?.split(';') ?? [];
+  const candidates = [...order, text(config.bootdisk ?? ''), 'scsi0', 'virtio0', 'sata0', 'ide0'];
+  const isDisk = (key: string) => /^(scsi|virtio|sata|ide)\d+$/.test(key) && !/media=cdrom/.test(text(config[key]));
   return candidates.find((key) => isDisk(key) && config[key] !== undefined) ?? 'scsi0';
 }
 

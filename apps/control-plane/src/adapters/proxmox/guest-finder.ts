@@ -2,6 +2,7 @@ import type { CallContext, GuestLocation, OwnedGuest } from '../../application/s
 import type { GuestId } from '../../domain/ids.js';
 import { WorldFailure } from '../../domain/problem.js';
 import type { ObservedGuest } from '../../domain/stack/observed.js';
+import { text } from './answers.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
 import { type GuestConfig, mountSizes, parseDisk, parseGiB, rootKey } from './guest-config.js';
@@ -38,13 +39,13 @@ export async function listGuests(connection: Connection, context: CallContext): 
 }
 
 export function guestRow(row: Record<string, unknown>): GuestRow | undefined {
-  if ((row['type'] !== 'lxc' && row['type'] !== 'qemu') || typeof row['node'] !== 'string') return undefined;
+  if ((row.type !== 'lxc' && row.type !== 'qemu') || typeof row.node !== 'string') return undefined;
   return {
     ...row,
-    vmid: Number(row['vmid']),
-    node: row['node'],
-    kind: row['type'] === 'lxc' ? 'container' : 'vm',
-    template: Number(row['template'] ?? 0) === 1,
+    vmid: Number(row.vmid),
+    node: row.node,
+    kind: row.type === 'lxc' ? 'container' : 'vm',
+    template: Number(row.template ?? 0) === 1,
   };
 }
 
@@ -142,7 +143,7 @@ export async function unlocked<T>(
     if (!found) return undefined;
     await waitForLock(connection, found, context);
     // The wait may have been long: whose guest it is, is asked again.
-    const fresh = found.config['lock'] === undefined ? found : await owned(connection, guest, context);
+    const fresh = found.config.lock === undefined ? found : await owned(connection, guest, context);
     if (!fresh) return undefined;
     try {
       return await work(fresh);
@@ -156,14 +157,14 @@ export async function unlocked<T>(
 }
 
 export async function waitForLock(connection: Connection, found: Found, context: CallContext): Promise<void> {
-  const first = found.config['lock'];
+  const first = found.config.lock;
   if (first === undefined) return;
   await until(
     async () => {
-      const lock = (await readConfig(connection, found.at, context))?.['lock'];
+      const lock = (await readConfig(connection, found.at, context))?.lock;
       return lock === undefined ? true : undefined;
     },
-    { clock: connection.clock, context, what: `lock (${String(first)}) of guest ${found.at.vmid}` },
+    { clock: connection.clock, context, what: `lock (${text(first)}) of guest ${found.at.vmid}` },
   );
 }
 
@@ -175,7 +176,7 @@ const STATUS: Readonly<Record<string, ObservedGuest['status']>> = {
   prelaunch: 'stopped',
 };
 
-export const guestStatus = (status: unknown): ObservedGuest['status'] => STATUS[String(status)] ?? 'unknown';
+export const guestStatus = (status: unknown): ObservedGuest['status'] => STATUS[text(status)] ?? 'unknown';
 
 /** Everything about one guest of ours, from its own config and status. */
 export async function describe(
@@ -186,17 +187,17 @@ export async function describe(
 ): Promise<ObservedGuest & GuestLocation> {
   const { at, config } = found;
   const status = (await guestApi(connection, at, context).status.current.$get()) as Record<string, unknown>;
-  const disk = parseGiB(parseDisk(config[rootKey(config, at.kind)])?.['size']);
-  const cpus = Number(config['cores'] ?? 1) * Number(config['sockets'] ?? 1);
+  const disk = parseGiB(parseDisk(config[rootKey(config, at.kind)])?.size);
+  const cpus = Number(config.cores ?? 1) * Number(config.sockets ?? 1);
   return {
     ...place(at),
-    name: String(config['hostname'] ?? config['name'] ?? ''),
-    status: guestStatus(status['qmpstatus'] ?? status['status']),
+    name: text(config.hostname ?? config.name ?? ''),
+    status: guestStatus(status.qmpstatus ?? status.status),
     stamp: guest,
     cpus,
-    memoryMiB: Number(config['memory'] ?? 512),
+    memoryMiB: Number(config.memory ?? 512),
     ...(disk === undefined ? {} : { diskGiB: disk }),
     volumes: mountSizes(config),
-    ...(config['lock'] === undefined ? {} : { lock: String(config['lock']) }),
+    ...(config.lock === undefined ? {} : { lock: text(config.lock) }),
   };
 }

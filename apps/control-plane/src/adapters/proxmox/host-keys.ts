@@ -1,5 +1,6 @@
 import type { CallContext, OwnedGuest } from '../../application/substrates/substrate.port.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import { runOnConsole } from './console.js';
 import { type Found, ownedAndThere } from './guest-finder.js';
@@ -58,14 +59,14 @@ export function parseHostKeys(text: string): string[] {
 
 async function readThroughAgent(connection: Connection, found: Found, context: CallContext): Promise<string> {
   const machine = connection.client.api(context).nodes.$(found.at.node).qemu.$(found.at.vmid);
-  let text = '';
+  let lines = '';
   for (const type of TYPES) {
     try {
       const answer = await machine.agent['file-read'].$get({ file: `/etc/ssh/ssh_host_${type}_key.pub` } as never);
-      text += `${String((answer as { content?: unknown }).content ?? '')}\n`;
+      lines += `${text((answer as { content?: unknown }).content ?? '')}\n`;
     } catch (error) {
       // A guest need not have a key of every type; an agent that is not there yet is the caller's wait.
-      if (!(error instanceof WorldFailure) || error.failure.code.startsWith('guest.agent') || text === '') {
+      if (!(error instanceof WorldFailure) || error.failure.code.startsWith('guest.agent') || lines === '') {
         if (
           type !== TYPES.at(-1) &&
           error instanceof WorldFailure &&
@@ -76,5 +77,5 @@ async function readThroughAgent(connection: Connection, found: Found, context: C
       }
     }
   }
-  return text;
+  return lines;
 }

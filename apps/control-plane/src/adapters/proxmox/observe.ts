@@ -1,6 +1,7 @@
 import type { CallContext } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
 import type { ObservedGuest, ObservedNode, ObservedStorage, ObservedSubstrate } from '../../domain/stack/observed.js';
+import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import { type GuestRow, guestRow, guestStatus, readConfig } from './guest-finder.js';
 import { carries, guestInTags } from './ownership.js';
@@ -16,9 +17,9 @@ const IMAGES = ['vztmpl', 'import'] as const;
  */
 export async function observe(connection: Connection, context: CallContext): Promise<ObservedSubstrate> {
   const rows = (await connection.client.api(context).cluster.resources.$get()) as Record<string, unknown>[];
-  const nodes = rows.filter((row) => row['type'] === 'node').map(observedNode);
+  const nodes = rows.filter((row) => row.type === 'node').map(observedNode);
   const online = new Set(nodes.filter((n) => n.online).map((n) => n.name));
-  const storageRows = rows.filter((row) => row['type'] === 'storage');
+  const storageRows = rows.filter((row) => row.type === 'storage');
   const guests = rows.flatMap((row) => guestRow(row) ?? []);
   const images = await observedImages(connection, storageRows, online, context);
   return {
@@ -36,13 +37,13 @@ export async function observe(connection: Connection, context: CallContext): Pro
 }
 
 function observedNode(row: Record<string, unknown>): ObservedNode {
-  const memory = Number(row['maxmem'] ?? 0);
+  const memory = Number(row.maxmem ?? 0);
   return {
-    name: String(row['node']),
-    online: row['status'] === 'online',
-    cpus: Number(row['maxcpu'] ?? 0),
+    name: text(row.node),
+    online: row.status === 'online',
+    cpus: Number(row.maxcpu ?? 0),
     memoryMiB: Math.floor(memory / MIB),
-    freeMemoryMiB: Math.floor((memory - Number(row['mem'] ?? 0)) / MIB),
+    freeMemoryMiB: Math.floor((memory - Number(row.mem ?? 0)) / MIB),
   };
 }
 
@@ -50,21 +51,21 @@ function observedNode(row: Record<string, unknown>): ObservedNode {
 function observedStorages(rows: readonly Record<string, unknown>[]): ObservedStorage[] {
   const storages = new Map<string, ObservedStorage>();
   for (const row of rows) {
-    const name = String(row['storage']);
-    const shared = Number(row['shared'] ?? 0) === 1;
-    const total = Number(row['maxdisk'] ?? 0);
-    const key = shared ? name : `${name} ${String(row['node'])}`;
+    const name = text(row.storage);
+    const shared = Number(row.shared ?? 0) === 1;
+    const total = Number(row.maxdisk ?? 0);
+    const key = shared ? name : `${name} ${text(row.node)}`;
     // The row of a node that cannot see the storage has no figures.
     if (storages.has(key) && total === 0) continue;
     storages.set(key, {
       name,
-      ...(shared ? {} : { node: String(row['node']) }),
-      content: String(row['content'] ?? '')
+      ...(shared ? {} : { node: text(row.node) }),
+      content: text(row.content ?? '')
         .split(',')
         .filter((c) => c !== '')
         .sort(),
       totalGiB: round(total / GIB),
-      freeGiB: round((total - Number(row['disk'] ?? 0)) / GIB),
+      freeGiB: round((total - Number(row.disk ?? 0)) / GIB),
     });
   }
   return [...storages.values()];
@@ -79,15 +80,15 @@ async function observedImages(
   context: CallContext,
 ): Promise<{ node: string; volume: string }[]> {
   const asks = rows
-    .filter((row) => online.has(String(row['node'])) && (row['status'] === undefined || row['status'] === 'available'))
+    .filter((row) => online.has(text(row.node)) && (row.status === undefined || row.status === 'available'))
     .flatMap((row) =>
       IMAGES.filter((c) =>
-        String(row['content'] ?? '')
+        text(row.content ?? '')
           .split(',')
           .includes(c),
       ).map((content) => ({
-        node: String(row['node']),
-        storage: String(row['storage']),
+        node: text(row.node),
+        storage: text(row.storage),
         content,
       })),
     );
@@ -96,7 +97,7 @@ async function observedImages(
       try {
         const api = connection.client.api(context).nodes.$(node).storage.$(storage);
         const found = (await api.content.$get({ content } as never)) as { volid?: unknown }[];
-        return found.map((row) => ({ node, volume: String(row.volid) }));
+        return found.map((row) => ({ node, volume: text(row.volid) }));
       } catch (error) {
         if (!(error instanceof WorldFailure)) throw error;
         context.log?.(`Images of storage ${storage} on ${node} cannot be listed: ${error.failure.message}`);

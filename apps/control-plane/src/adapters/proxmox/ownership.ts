@@ -1,6 +1,7 @@
 import type { GuestId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import type { OwnershipStamp } from '../../domain/stack/guest-spec.js';
+import { text } from './answers.js';
 import type { GuestConfig } from './guest-config.js';
 
 /**
@@ -38,7 +39,7 @@ export interface ReadStamp extends OwnershipStamp {
 }
 
 export function readStamp(config: GuestConfig): ReadStamp | undefined {
-  const match = LINE.exec(String(config['description'] ?? '').replaceAll('\r', ''));
+  const match = LINE.exec(text(config.description ?? '').replaceAll('\r', ''));
   if (!match) return undefined;
   return { guest: match[1] as GuestId, site: match[2]!, stack: match[3]!, vmid: Number(match[4]) };
 }
@@ -48,9 +49,9 @@ export function carries(config: GuestConfig, guest: GuestId, vmid: number): bool
   const stamp = readStamp(config);
   if (stamp?.guest !== guest || stamp.vmid !== vmid) return false;
   // A clone under way has its description already, tags and serial follow: absent is fine there, different never.
-  const inTags = guestInTags(config['tags']);
-  if (inTags !== undefined && !hasTagOf(config['tags'], guest)) return false;
-  const serial = /(?:^|,)serial=([^,]+)/.exec(String(config['smbios1'] ?? ''))?.[1];
+  const inTags = guestInTags(config.tags);
+  if (inTags !== undefined && !hasTagOf(config.tags, guest)) return false;
+  const serial = /(?:^|,)serial=([^,]+)/.exec(text(config.smbios1 ?? ''))?.[1];
   return serial === undefined || serial === stampSerial(guest);
 }
 

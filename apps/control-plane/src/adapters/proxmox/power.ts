@@ -9,7 +9,7 @@ type Status = ReturnType<typeof guestStatus>;
 /** What the guest really does now; the cluster's list lags behind. */
 export async function statusOf(connection: Connection, found: Found, context: CallContext): Promise<Status> {
   const status = (await guestApi(connection, found.at, context).status.current.$get()) as Record<string, unknown>;
-  return guestStatus(status['qmpstatus'] ?? status['status']);
+  return guestStatus(status.qmpstatus ?? status.status);
 }
 
 export async function startGuest(connection: Connection, guest: OwnedGuest, context: CallContext): Promise<void> {
@@ -121,9 +121,9 @@ export async function resizeGuest(
   await unlocked(connection, guest, context, async (found) => {
     const api = guestApi(connection, found.at, context);
     const { config } = found;
-    if (Number(config['cores']) !== size.cpus || Number(config['memory']) !== size.memoryMiB) {
+    if (Number(config.cores) !== size.cpus || Number(config.memory) !== size.memoryMiB) {
       await context.fence();
-      await api.config.$put({ cores: size.cpus, memory: size.memoryMiB, digest: config['digest'] } as never);
+      await api.config.$put({ cores: size.cpus, memory: size.memoryMiB, digest: config.digest } as never);
     }
     const pending = (await api.pending.$get()) as { key?: unknown; pending?: unknown }[];
     const waits = pending.some((p) => (p.key === 'cores' || p.key === 'memory') && p.pending !== undefined);

@@ -99,6 +99,6 @@ async function remove(connection: Connection, found: Found, name: string, contex
 /** The list ends with a pseudo entry `current`, which is no snapshot. */
 async function snapshot(connection: Connection, found: Found, name: string, context: CallContext) {
   const rows = (await guestApi(connection, found.at, context).snapshot.$get()) as Record<string, unknown>[];
-  const row = rows.find((r) => r['name'] === name && name !== 'current');
-  return row === undefined ? undefined : { complete: row['snapstate'] === undefined };
+  const row = rows.find((r) => r.name === name && name !== 'current');
+  return row === undefined ? undefined : { complete: row.snapstate === undefined };
 }

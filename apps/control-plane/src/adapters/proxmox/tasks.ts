@@ -1,6 +1,7 @@
 import type { Clock } from '../../application/clock.port.js';
 import type { CallContext } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
+import { text } from './answers.js';
 import { classifyTask, isFailure } from './classify.js';
 import { type ProxmoxClient, part } from './proxmox-client.js';
 import { until } from './waits.js';
@@ -75,7 +76,7 @@ export class Tasks {
           const status = await task.status.$get();
           const ended = status.status === 'stopped';
           await log.read((start, limit) => task.log.$get({ start, limit }), ended);
-          return ended ? String(status.exitstatus ?? 'unexpected status') : undefined;
+          return ended ? text(status.exitstatus ?? 'unexpected status') : undefined;
         } catch (error) {
           // The task goes on while its node cannot be asked: so does the wait.
           if (isFailure(error, ...UNASKABLE)) {
@@ -118,7 +119,7 @@ export class Tasks {
       .nodes.$(node)
       .tasks.$get({ source: 'active', vmid, limit: 100 } as never);
     const row = (rows as { upid?: unknown; type?: unknown; endtime?: unknown }[]).find(
-      (r) => types.includes(String(r.type)) && r.endtime === undefined,
+      (r) => types.includes(text(r.type)) && r.endtime === undefined,
     );
     return typeof row?.upid === 'string' ? row.upid : undefined;
   }
@@ -169,7 +170,7 @@ class TaskLog {
       const rows = (await page(this.#next, limit)) as { n?: unknown; t?: unknown }[] | null;
       count = 0;
       for (const row of rows ?? []) {
-        const line = String(row.t ?? '');
+        const line = text(row.t ?? '');
         if (this.#next === 0 && line === 'no content') break;
         count += 1;
         this.#next += 1;

@@ -45,7 +45,10 @@ export class Turns {
   /** Hands the turn to the next in line, or gives it back. */
   #next(key: string): void {
     const go = this.#waiting.get(key)?.shift();
-    if (go) return go();
+    if (go) {
+      go();
+      return;
+    }
     const held = (this.#held.get(key) ?? 1) - 1;
     if (held > 0) this.#held.set(key, held);
     else {

@@ -1,14 +1,7 @@
-import type { Blueprint } from '../../domain/blueprint/blueprint.js';
+import type { CatalogueContent } from '../../domain/catalogue.js';
 import type { Diagnostic } from '../../domain/diagnostic.js';
-import type { InterfaceDefinition } from '../../domain/module/interface.js';
-import type { ModuleManifest } from '../../domain/module/manifest.js';
 
-/** All that can be installed: plain data, so that the planner can take it as an argument. */
-export interface CatalogueContent {
-  readonly modules: readonly ModuleManifest[];
-  readonly interfaces: readonly InterfaceDefinition[];
-  readonly blueprints: readonly Blueprint[];
-}
+export type { CatalogueContent } from '../../domain/catalogue.js';
 
 export interface Catalogue {
   /** What is there now, and the findings of documents that had to be left out. */

@@ -1,0 +1,171 @@
+import type { Json, JsonObject } from '../../ids.js';
+import { interpolate } from '../../module/interpolation.js';
+import { type Draft, type DraftBinding, type Member, type MemberGuest, nameOf } from '../draft.js';
+import { instanceFacts } from '../facts.js';
+import { TOUCHED_KINDS, type Touched } from '../plan.js';
+
+/**
+ * Nearly last, from the same marks and bindings as the steps: every thing that the plan touches, of this stack or of
+ * another one, and what happens to it. A guest that only gets other firewall rules is listed for these alone.
+ */
+export function blastRadius(draft: Draft): readonly Touched[] {
+  const touched: Touched[] = [];
+  for (const member of [...draft.members.values(), ...draft.external.values(), ...draft.leaving]) {
+    for (const guest of member.guests) touched.push(...ofGuest(draft, guest));
+    touched.push(...certificates(draft, member));
+  }
+  for (const binding of [...draft.bindings, ...draft.reprovided]) {
+    if (binding.provide) touched.push(...ofBinding(draft, binding, binding.recorded ? 'changed' : 'created'));
+  }
+  for (const binding of draft.withdrawn) touched.push(...ofBinding(draft, binding, 'removed'));
+  touched.push(...withTheirProvider(draft));
+  const unique = new Map(touched.map((thing) => [`${thing.kind} ${thing.name} ${thing.effect}`, thing]));
+  return [...unique.values()].sort(
+    (a, b) =>
+      TOUCHED_KINDS.indexOf(a.kind) - TOUCHED_KINDS.indexOf(b.kind) ||
+      (a.name < b.name ? -1 : a.name > b.name ? 1 : a.effect < b.effect ? -1 : 1),
+  );
+}
+
+function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
+  const { work, spec, presence } = guest;
+  if (spec === undefined) return [];
+  const vmid = guest.work.create ? spec.vmid : (guest.observed?.vmid ?? spec.vmid);
+  const name = `${spec.hostname} (${spec.substrate}/${vmid})`;
+  const found: Touched[] = [];
+  const say = (kind: Touched['kind'], thing: string, effect: Touched['effect'], detail?: string): void => {
+    found.push({ kind, name: thing, effect, ...(detail === undefined ? {} : { detail }) });
+  };
+  const disks = [
+    ['root', spec.diskGiB] as const,
+    ...spec.volumes.map((volume) => [volume.name, volume.sizeGiB] as const),
+  ];
+  if (work.create || work.destroy) {
+    const effect = work.create ? 'created' : 'removed';
+    say('guest', name, effect, presence === 'missing' ? (work.create ? 'again, empty' : 'is gone already') : undefined);
+    for (const [disk, sizeGiB] of disks)
+      say('volume', `${spec.hostname} ${disk}`, effect, `${sizeGiB} GiB on ${spec.storage}`);
+    if (presence === 'new' || work.destroy) say('address', spec.network.address, effect, spec.hostname);
+    if (work.destroy) say('firewall-rule', name, 'removed', 'with the guest');
+  } else {
+    if (work.start) say('guest', name, 'restarted', 'is started');
+    if (work.restart || work.resize?.reboot)
+      say('guest', name, 'restarted', work.resize ? 'for its new size' : 'for its new configuration');
+    const changes = [
+      work.resize && `${work.resize.cpus} CPUs, ${work.resize.memoryMiB} MiB`,
+      work.install && 'installed',
+      work.configure && 'configured',
+    ].filter((change) => typeof change === 'string');
+    const any = changes.length > 0 || work.grow.length > 0 || work.check || work.ready;
+    if (any) say('guest', name, 'changed', changes.join(', ') || (work.grow.length > 0 ? 'disk grows' : 'checked'));
+  }
+  for (const { disk, from, sizeGiB } of work.grow) {
+    say('volume', `${spec.hostname} ${disk === 'root' ? 'root' : disk.volume}`, 'changed', `${from} → ${sizeGiB} GiB`);
+  }
+  if (work.rules) {
+    const rules = work.rules.map((rule) => `${rule.protocol}/${rule.port} from ${rule.source ?? 'anywhere'}`);
+    say('firewall-rule', name, work.create ? 'created' : 'changed', rules.join(', '));
+  }
+  if (!work.create && draft.steps.size > 0 && servesHere(draft, guest))
+    say('guest', name, 'changed', 'serves bindings');
+  return found;
+}
+
+/** Provide and withdraw hooks run on it. */
+function servesHere(draft: Draft, guest: MemberGuest): boolean {
+  const { work } = guest;
+  if (work.configure || work.install || work.resize || work.destroy) return false;
+  for (const { step } of draft.steps.values()) {
+    if ((step.kind === 'binding.provide' || step.kind === 'binding.withdraw') && step.guest === guest.key) return true;
+  }
+  return false;
+}
+
+/** What a binding makes at its provider, in the words of its interface. */
+function ofBinding(draft: Draft, binding: DraftBinding, effect: Touched['effect']): Touched[] {
+  const { request } = binding;
+  const consumer = nameOf(draft, binding.consumer);
+  const provider = nameOf(draft, binding.provider);
+  const name = textOf(request.host) ?? consumer;
+  switch (binding.interface.replace(/\/v\d+$/, '')) {
+    case 'dns-record':
+      return [
+        {
+          kind: 'dns-name',
+          name: dnsName(draft, request),
+          effect,
+          detail: `${textOf(request.type) ?? ''} ${textOf(request.value) ?? ''}`.trim(),
+        },
+      ];
+    case 'http-route': {
+      const paths = Array.isArray(request.paths) ? request.paths.join(' ') : '';
+      return [
+        {
+          kind: 'route',
+          name: `${name}${paths === '' ? '' : ` ${paths}`}`,
+          effect,
+          detail: `${provider} → ${consumer}, ${textOf(request.access) ?? 'public'}`,
+        },
+      ];
+    }
+    case 'ldap':
+      return [{ kind: 'account', name: `${consumer} at ${provider}`, effect, detail: 'reads people and groups' }];
+    case 'oidc':
+    case 'forward-auth':
+      return [{ kind: 'client', name: `${name} at ${provider}`, effect, detail: binding.interface }];
+    case 'postgresql':
+    case 'redis':
+      return [
+        {
+          kind: 'database',
+          name: `${textOf(request.database) ?? 'key space'} of ${consumer} at ${provider}`,
+          effect,
+        },
+      ];
+    default:
+      return [{ kind: 'account', name: `${consumer} at ${provider}`, effect, detail: binding.interface }];
+  }
+}
+
+const textOf = (value: Json | undefined): string | undefined =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+
+/** Names are relative to the site's domain; a PTR's name is an address. */
+function dnsName(draft: Draft, request: JsonObject): string {
+  const name = textOf(request.name) ?? '@';
+  if (request.type === 'PTR') return name;
+  return name === '@' ? draft.input.site.domain : `${name}.${draft.input.site.domain}`;
+}
+
+/** Relations whose provider leaves too: nothing is withdrawn, but what they had is gone all the same. */
+function withTheirProvider(draft: Draft): Touched[] {
+  return draft.leaving.flatMap((provider) =>
+    (draft.index.bindingsByProvider.get(provider.id) ?? []).flatMap((recorded) => {
+      const consumer = [...draft.leaving, ...draft.members.values()].find((member) => member.id === recorded.consumer);
+      if (consumer === undefined) return [];
+      const binding = { ...recorded, definition: undefined, consumer, provider, recorded, provide: false };
+      return ofBinding(draft, binding, 'removed');
+    }),
+  );
+}
+
+function certificates(draft: Draft, member: Member): Touched[] {
+  const effect =
+    member.role === 'leaving' ? 'removed' : member.role === 'wanted' && !member.recorded ? 'created' : undefined;
+  if (effect === undefined) return [];
+  return Object.entries(member.manifest?.certificates ?? {}).flatMap(([key, policy]) => {
+    const facts = instanceFacts(draft, member);
+    const names = policy.names.map((name) => String(interpolate(name, facts).value));
+    const guests = member.guests.filter((guest) => policy.guest === undefined || guest.name === policy.guest);
+    const hosts = guests.flatMap(({ spec }) => (spec ? [`${spec.hostname}.${spec.domain}`] : []));
+    const of = [...hosts, ...names].join(', ');
+    return [
+      {
+        kind: 'certificate' as const,
+        name: `${nameOf(draft, member)} ${key}`,
+        effect,
+        detail: policy.kind === 'authority' ? `authority below ${draft.input.site.domain}` : of,
+      },
+    ];
+  });
+}

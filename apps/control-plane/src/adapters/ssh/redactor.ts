@@ -20,7 +20,7 @@ export class Redactor {
     const needles = new Set<string>();
     const forms = new Set<string>();
     for (const secret of new Set(secrets)) {
-      const value = secret.trim();
+      const value = Buffer.from(secret).toString().trim(); // lone surrogates cannot be sent, and cannot be URL-encoded
       if (value.length < SHORTEST) continue;
       for (const part of new Set([secret, value, `${value}\n`])) {
         for (const form of encodings(part)) {

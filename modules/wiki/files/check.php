@@ -5,7 +5,10 @@ define('DOKU_INC', '/usr/share/dokuwiki/');
 define('DOKU_CONF', $argv[1] . '/conf/');
 define('NOSESSION', 1);
 $_SERVER['REMOTE_ADDR'] = '127.0.0.1';
+$_SERVER['HTTP_HOST'] = 'localhost';
 require DOKU_INC . 'inc/init.php';
+// Without a session DokuWiki does not load the plugin that knows the directory by itself.
+auth_setup();
 
 global $auth, $conf, $ID;
 if (strpos($conf['savedir'], $argv[1]) !== 0) {

@@ -1,0 +1,291 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { collect, nestedPairs, pairs, type Session, withSession } from '../context.js';
+import { EXIT, type ExitCode, Failure, take } from '../failure.js';
+import { follow } from '../follow.js';
+import type { components } from '../openapi.js';
+import { note, paint, print, safe, show, table, when } from '../output.js';
+
+type Plan = components['schemas']['PlanDto'];
+type Stack = components['schemas']['StackDto'];
+
+interface WantedOptions {
+  site: string;
+  name?: string;
+  set?: string[];
+  config?: string[];
+  component?: string[];
+  size?: string;
+  yes?: boolean;
+  detach?: boolean;
+  logs?: boolean;
+}
+
+const wantedOptions = (command: Command): Command =>
+  command
+    .option('--site <name>', 'site to install on', 'demo')
+    .option('--name <name>', 'name of the stack (default: the blueprint’s)')
+    .option('--set <parameter=value>', 'parameter of the blueprint', collect)
+    .option('--config <instance.field=value>', 'config of one instance', collect)
+    .option('--component <name=on|off>', 'switch a component on or off', collect)
+    .option('--size <size>', 'small, medium, large');
+
+const runOptions = (command: Command): Command =>
+  command
+    .option('-y, --yes', 'apply without asking')
+    .option('--detach', 'start the run and return')
+    .option('--logs', 'show every log line');
+
+/** The name of an installed stack, its id, or undefined. */
+async function findStack({ connection }: Session, site: string, name: string): Promise<Stack | undefined> {
+  const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: {} } }));
+  return (
+    stacks.find((stack) => stack.id === name) ??
+    stacks.find((stack) => stack.state === 'present' && stack.site === site && stack.name === name)
+  );
+}
+
+async function stackOrFail(session: Session, site: string, name: string): Promise<Stack> {
+  const stack = await findStack(session, site, name);
+  if (!stack) throw new Failure(EXIT.refused, `site ${site} has no stack ${name}; bastide stack list shows them`);
+  return stack;
+}
+
+async function makePlan(session: Session, target: string, options: WantedOptions, remove = false): Promise<Plan> {
+  const existing = await findStack(session, options.site, options.name ?? target);
+  const components = Object.fromEntries(
+    Object.entries(pairs(options.component)).map(([name, value]) => [name, value === 'on' || value === true]),
+  );
+  return take(
+    await session.connection.api.POST('/api/v1/plans', {
+      body: {
+        site: options.site,
+        stack: options.name ?? existing?.name ?? target,
+        ...(existing && existing.name === target ? {} : { blueprint: target }),
+        ...(remove ? { remove: true, blueprint: undefined } : {}),
+        ...(options.set ? { parameters: pairs(options.set) } : {}),
+        ...(options.config ? { config: nestedPairs(options.config) } : {}),
+        ...(options.component ? { components } : {}),
+        ...(options.size ? { size: options.size } : {}),
+      },
+    }),
+  );
+}
+
+const hasErrors = (plan: Plan): boolean => plan.findings.some((finding) => finding.severity === 'error');
+
+/** Shows the plan, asks, applies, follows. */
+async function carryOut(session: Session, plan: Plan, options: WantedOptions): Promise<ExitCode> {
+  const { connection, format } = session;
+  if (format === 'text') print(safe(plan.text));
+  if (hasErrors(plan)) {
+    if (format === 'json') print(JSON.stringify(plan, null, 2));
+    return EXIT.refused;
+  }
+  if (plan.steps.length === 0) {
+    if (format === 'json') print(JSON.stringify(plan, null, 2));
+    return EXIT.ok;
+  }
+  if (!options.yes && !(await confirm('Apply this plan?'))) {
+    note(`not applied; later: bastide apply ${plan.id} --hash ${plan.hash}`);
+    return EXIT.ok;
+  }
+  const run = take(
+    await connection.api.POST('/api/v1/plans/{id}/apply', {
+      params: { path: { id: plan.id } },
+      body: { hash: plan.hash },
+    }),
+  );
+  if (options.detach) {
+    show(format, run, () => `started ${run.id}; bastide run follow ${run.id}`);
+    return EXIT.ok;
+  }
+  return follow(connection, run.id, { format, logs: options.logs ?? false });
+}
+
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Failure(EXIT.usage, 'there is nobody to ask: add --yes to apply');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+export function addStackCommands(program: Command): void {
+  wantedOptions(
+    program.command('plan').argument('<blueprint or stack>').description('show what would be done; changes nothing'),
+  ).action(
+    withSession(async (session, target: string, options: WantedOptions) => {
+      const plan = await makePlan(session, target, options);
+      show(session.format, plan, () => safe(plan.text));
+      return hasErrors(plan) ? EXIT.refused : EXIT.ok;
+    }),
+  );
+  runOptions(
+    wantedOptions(
+      program.command('install').argument('<blueprint or stack>').description('plan, ask, apply and follow'),
+    ),
+  ).action(
+    withSession(async (session, target: string, options: WantedOptions) => {
+      const exit = await carryOut(session, await makePlan(session, target, options), options);
+      if (exit === EXIT.ok && session.format === 'text' && !options.detach)
+        await showLinks(session, await findStack(session, options.site, options.name ?? target));
+      return exit;
+    }),
+  );
+  program
+    .command('apply')
+    .argument('<plan>')
+    .requiredOption('--hash <hash>', 'the hash of the plan that was reviewed')
+    .option('--detach', 'start the run and return')
+    .option('--logs', 'show every log line')
+    .description('apply a reviewed plan')
+    .action(
+      withSession(
+        async ({ connection, format }, id: string, options: { hash: string; detach?: boolean; logs?: boolean }) => {
+          const run = take(
+            await connection.api.POST('/api/v1/plans/{id}/apply', {
+              params: { path: { id } },
+              body: { hash: options.hash },
+            }),
+          );
+          if (!options.detach) return follow(connection, run.id, { format, logs: options.logs ?? false });
+          show(format, run, () => `started ${run.id}`);
+          return EXIT.ok;
+        },
+      ),
+    );
+
+  const stack = program.command('stack').description('installed stacks');
+  stack
+    .command('list')
+    .option('--all', 'removed ones too')
+    .description('stacks of all sites')
+    .action(
+      withSession(async ({ connection, format }, options: { all?: boolean }) => {
+        const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: {} } })).filter(
+          (entry) => options.all || entry.state === 'present',
+        );
+        show(format, stacks, () =>
+          table(
+            ['NAME', 'SITE', 'BLUEPRINT', 'STATE', 'LATEST RUN', 'ID'],
+            stacks.map((entry) => [
+              entry.name,
+              entry.site,
+              `${entry.blueprint} ${entry.blueprintVersion}`,
+              entry.state,
+              entry.latestRun
+                ? `${entry.latestRun.operation} ${entry.latestRun.state} ${when(entry.latestRun.createdAt)}`
+                : '–',
+              entry.id,
+            ]),
+          ),
+        );
+      }),
+    );
+  stack
+    .command('show')
+    .argument('<stack>')
+    .option('--site <name>', 'site', 'demo')
+    .description('instances, guests, links')
+    .action(
+      withSession(async (session, name: string, options: { site: string }) => {
+        const { id } = await stackOrFail(session, options.site, name);
+        const view = take(await session.connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id } } }));
+        show(session.format, view, () =>
+          [
+            `${paint.bold(view.stack.name)} on ${view.stack.site} (${view.domain}), ${view.stack.blueprint} ${view.stack.blueprintVersion}, ${view.stack.state}`,
+            '',
+            table(
+              ['INSTANCE', 'MODULE', 'VERSION', 'READY', 'GUESTS'],
+              view.instances.map((entry) => [
+                entry.name,
+                entry.module,
+                `${entry.version} (${entry.appVersion})`,
+                entry.ready ? 'yes' : 'no',
+                entry.guests
+                  .map((guest) => `${guest.hostname} ${guest.address} ${guest.node}/${guest.vmid}`)
+                  .join(', '),
+              ]),
+            ),
+            '',
+            table(
+              ['LINK', 'URL'],
+              view.links.map((link) => [link.title, link.url]),
+            ),
+          ].join('\n'),
+        );
+      }),
+    );
+  stack
+    .command('credentials')
+    .argument('<stack>')
+    .option('--site <name>', 'site', 'demo')
+    .description('first passwords made for the admin')
+    .action(
+      withSession(async (session, name: string, options: { site: string }) => {
+        const { id } = await stackOrFail(session, options.site, name);
+        const found = take(
+          await session.connection.api.POST('/api/v1/stacks/{id}/credentials', { params: { path: { id } } }),
+        );
+        show(session.format, found, () =>
+          table(
+            ['INSTANCE', 'WHAT', 'VALUE'],
+            found.map((entry) => [entry.instance, entry.name, entry.value]),
+          ),
+        );
+      }),
+    );
+  stack
+    .command('check')
+    .argument('<stack>')
+    .option('--site <name>', 'site', 'demo')
+    .description('run every module’s own check now')
+    .action(
+      withSession(async (session, name: string, options: { site: string }) => {
+        const { id } = await stackOrFail(session, options.site, name);
+        const results = take(
+          await session.connection.api.POST('/api/v1/stacks/{id}/check', { params: { path: { id } } }),
+        );
+        show(session.format, results, () =>
+          table(
+            ['INSTANCE', 'GUEST', 'HEALTH', 'WHY'],
+            results.map((entry) => [
+              entry.instance,
+              entry.guest,
+              entry.healthy ? paint.green('healthy') : paint.red('sick'),
+              entry.healthy ? '' : (entry.error ?? entry.tail.at(-1) ?? ''),
+            ]),
+          ),
+        );
+        return results.every((entry) => entry.healthy) ? EXIT.ok : EXIT.runFailed;
+      }),
+    );
+  runOptions(
+    stack
+      .command('remove')
+      .argument('<stack>')
+      .option('--site <name>', 'site', 'demo')
+      .description('remove a stack and everything it made'),
+  ).action(
+    withSession(async (session, name: string, options: WantedOptions) => {
+      const found = await stackOrFail(session, options.site, name);
+      return carryOut(session, await makePlan(session, found.name, { site: found.site }, true), options);
+    }),
+  );
+}
+
+async function showLinks(session: Session, stack: Stack | undefined): Promise<void> {
+  if (!stack) return;
+  const view = take(await session.connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id: stack.id } } }));
+  if (view.links.length > 0)
+    print(
+      `\n${table(
+        ['LINK', 'URL'],
+        view.links.map((link) => [link.title, link.url]),
+      )}`,
+    );
+  note(paint.dim(`first passwords: bastide stack credentials ${stack.name}`));
+}

@@ -1,0 +1,41 @@
+import { Command, CommanderError, Option } from 'commander';
+import { addCatalogueCommands } from './commands/catalogue-commands.js';
+import { addLabCommands } from './commands/lab-commands.js';
+import { addRunCommands } from './commands/run-commands.js';
+import { addSiteCommands } from './commands/site-commands.js';
+import { addStackCommands } from './commands/stack-commands.js';
+import { DEFAULT_URL } from './connection.js';
+import { EXIT, Failure } from './failure.js';
+import { note, paint, problemText, safe } from './output.js';
+
+const program = new Command('bastide')
+  .description('turnkey office stacks on Proxmox VE')
+  .option('--url <url>', `control plane (default: ${DEFAULT_URL})`)
+  .option('--token-file <file>', 'file with the API token')
+  .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
+  .exitOverride()
+  .showHelpAfterError('(--help shows the options)');
+
+addCatalogueCommands(program);
+addStackCommands(program);
+addRunCommands(program);
+addSiteCommands(program);
+addLabCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof Failure) {
+    if (program.opts<{ output: string }>().output === 'json')
+      process.stdout.write(`${JSON.stringify(error.problem ?? { message: error.message }, null, 2)}\n`);
+    else note(error.problem ? problemText(error.problem) : `${paint.red('failed')}: ${safe(error.message)}`);
+    return error.exit;
+  }
+  note(`${paint.red('failed')}: ${safe(error instanceof Error ? error.message : String(error))}`);
+  return EXIT.fault;
+}

@@ -1,0 +1,45 @@
+import { type INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { ArtifactsController } from './controllers/artifacts.controller.js';
+import { CatalogueController } from './controllers/catalogue.controller.js';
+import { HealthController } from './controllers/health.controller.js';
+import { PlansController } from './controllers/plans.controller.js';
+import { RunsController } from './controllers/runs.controller.js';
+import { SitesController } from './controllers/sites.controller.js';
+import { StacksController } from './controllers/stacks.controller.js';
+import { ProblemFilter } from './problem-filter.js';
+import { requestValidation } from './validation.js';
+
+export const CONTROLLERS = [
+  CatalogueController,
+  SitesController,
+  PlansController,
+  RunsController,
+  StacksController,
+  ArtifactsController,
+  HealthController,
+];
+
+/** Prefix of every path; a change that breaks clients gets a new one. */
+export const API_PREFIX = 'api/v1';
+
+/** What every instance of the API has, in the product and in tests. */
+export function furnish(app: INestApplication): void {
+  app.setGlobalPrefix(API_PREFIX);
+  app.useGlobalPipes(requestValidation());
+  app.useGlobalFilters(new ProblemFilter());
+}
+
+export function describeApi(app: INestApplication): OpenAPIObject {
+  const document = SwaggerModule.createDocument(
+    app,
+    new DocumentBuilder()
+      .setTitle('Bastide')
+      .setDescription('Control plane of office stacks. Errors are application/problem+json (RFC 9457).')
+      .setVersion('1')
+      .addBearerAuth()
+      .build(),
+    { operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '').toLowerCase()}_${method}` },
+  );
+  return JSON.parse(JSON.stringify(document)) as OpenAPIObject;
+}

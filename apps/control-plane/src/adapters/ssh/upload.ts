@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { ShellContext } from '../../application/guests/guest-shell.port.js';
 import { WorldFailure } from '../../domain/problem.js';
 import { commandFailed, isFailure } from './failures.js';
@@ -73,7 +73,7 @@ export async function uploadFile(link: GuestLink, file: Upload, context: ShellCo
     const line = sh(RECEIVE, file.path, mode, file.sha256, part);
     const input =
       typeof file.source === 'string'
-        ? createReadStream(file.source).compose(meter(total, what, context))
+        ? Readable.from(metered(createReadStream(file.source), total, what, context), { objectMode: false })
         : file.source;
     judge(await link.exec({ line, what, input }, context), link, what);
   });
@@ -121,20 +121,21 @@ async function persistently(context: ShellContext, attempt: () => Promise<void>)
   }
 }
 
-function meter(total: number, what: string, context: ShellContext): Transform {
+async function* metered(
+  chunks: AsyncIterable<Buffer>,
+  total: number,
+  what: string,
+  context: ShellContext,
+): AsyncGenerator<Buffer> {
   let sent = 0;
   let said = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      sent += chunk.length;
-      const percent = total === 0 ? 100 : Math.floor((sent / total) * 100);
-      if (percent > said) {
-        said = percent;
-        context.progress?.(Math.min(percent, 99), what);
-      }
-      done(null, chunk);
-    },
-  });
+  for await (const chunk of chunks) {
+    sent += chunk.length;
+    const percent = Math.min(99, Math.floor((sent / total) * 100));
+    if (percent > said) context.progress?.(percent, what);
+    said = Math.max(said, percent);
+    yield chunk;
+  }
 }
 
 function sh(script: string, ...words: readonly string[]): string {

@@ -14,6 +14,7 @@ export class SharedWork<T> {
     caller: { signal: AbortSignal; progress?: (percent: number) => void },
     work: (signal: AbortSignal, progress: (percent: number) => void) => Promise<T>,
   ): Promise<T> {
+    caller.signal.throwIfAborted();
     const going = this.#going.get(key) ?? this.#begin(key, work);
     going.callers++;
     if (caller.progress) going.listeners.add(caller.progress);

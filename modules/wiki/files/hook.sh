@@ -17,7 +17,7 @@ refuse() {
 # Stdin becomes the file in one move; an identical file is left alone. place MODE OWNER:GROUP PATH
 place() {
   local temporary
-  mkdir -p "$(dirname "$3")"
+  [ -d "${3%/*}" ] || install -d -m 755 "${3%/*}"
   temporary=$(mktemp "$3.XXXXXX")
   cat >"$temporary"
   chown "$2" "$temporary"

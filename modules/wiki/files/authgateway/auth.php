@@ -28,6 +28,10 @@ class auth_plugin_authgateway extends auth_plugin_authldap
 
         $name = $this->header('HTTP_AUTH_USER');
         if (($_SERVER['REMOTE_ADDR'] ?? '') !== $this->setting('peer') || !preg_match('/^[a-z0-9][a-z0-9._-]*$/', $name)) {
+            // PHP may hold a name from an Authorization header here, which nobody has checked.
+            $INPUT->server->remove('REMOTE_USER');
+            unset($_SERVER['REMOTE_USER'], $_SESSION[DOKU_COOKIE]['auth']);
+            $USERINFO = null;
             return false;
         }
         $groups = array_filter(array_map('trim', explode(',', $this->header('HTTP_AUTH_GROUPS'))), 'strlen');

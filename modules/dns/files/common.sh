@@ -3,6 +3,8 @@
 # bindings that ask for its name and type. Records that no binding asked for (an admin's own) are left alone.
 # shellcheck shell=bash
 set -euo pipefail
+# The last part of a pipeline runs in the hook itself, so that write can count and stop it.
+shopt -s lastpipe
 umask 077
 
 readonly state=/var/lib/powerdns/bastide
@@ -14,18 +16,24 @@ input() { jq -er "$1" "$BASTIDE_INPUT"; }
 refuse() { echo "::error $*"; exit 64; }
 fail() { echo "::error $*"; exit 1; }
 
-# write FILE MODE OWNER: stdin replaces FILE in one step. Succeeds (0) when the content changed, 1 when it was the same.
+# write FILE MODE OWNER: stdin replaces FILE in one step; $changes counts the files whose content changed. Nothing is
+# replaced when stdin is empty (its producer failed) or the disk is full.
+changes=0
 write() {
   local file=$1 mode=$2 owner=$3 temp
   temp=$(mktemp "$(dirname "$file")/.new.XXXXXX")
-  cat >"$temp"
+  cat >"$temp" || { rm -f "$temp"; fail "$file cannot be written."; }
+  [[ -s $temp ]] || { rm -f "$temp"; fail "There is nothing to write to $file."; }
+  if [[ -e $file ]] && cmp -s "$temp" "$file"; then
+    rm -f "$temp"
+    # The file stays as it is, down to its time: systemd takes a newer unit file for a changed one.
+    temp=$file
+  else
+    changes=$((changes + 1))
+  fi
   chown "$owner" "$temp"
   chmod "$mode" "$temp"
-  if [[ -e $file ]] && cmp -s "$temp" "$file"; then
-    mv -f "$temp" "$file"
-    return 1
-  fi
-  mv -f "$temp" "$file"
+  [[ $temp == "$file" ]] || mv -f "$temp" "$file"
 }
 
 # pdns_api METHOD PATH [JSON]: sets $answer and $status. The key comes from a file, never from the command line.
@@ -36,13 +44,14 @@ pdns_api() {
   answer=${out%$'\n'*}
 }
 
-# record_of: the hook's request as {zone, name, type, content, ttl}; names are absolute with a final dot. Refuses what
-# PowerDNS would refuse, in words an admin can act on.
-record_of() {
-  local made
-  made=$(jq --slurpfile zones "$state/zones.json" --from-file "$BASTIDE_MODULE/files/record.jq" "$BASTIDE_INPUT") || fail "The record could not be read from the input."
-  [[ $(jq -r '.problem // ""' <<<"$made") == "" ]] || refuse "$(jq -r '.problem' <<<"$made")"
-  printf '%s\n' "$made"
+# read_record: sets $record to the hook's request as {zone, name, type, content, ttl}; names are absolute with a final
+# dot. Refuses what PowerDNS would refuse, in words an admin can act on.
+read_record() {
+  record=$(jq --slurpfile zones "$state/zones.json" --from-file "$BASTIDE_MODULE/files/record.jq" "$BASTIDE_INPUT") ||
+    fail "The record could not be read from the input."
+  local problem
+  problem=$(jq -r '.problem // ""' <<<"$record")
+  [[ -z $problem ]] || refuse "$problem"
 }
 
 # serve ZONE NAME TYPE: make the record set agree with all bindings that ask for it; none left: it goes.

@@ -3,6 +3,8 @@
 # A role and its database always have the same name; pg_hba.conf lets a role into that database only.
 # shellcheck shell=bash
 set -euo pipefail
+# The last part of a pipeline runs in the hook itself, so that write can count and stop it.
+shopt -s lastpipe
 umask 077
 
 # shellcheck disable=SC2034  # used by the hooks that source this file
@@ -12,18 +14,24 @@ input() { jq -er "$1" "$BASTIDE_INPUT"; }
 refuse() { echo "::error $*"; exit 64; }
 fail() { echo "::error $*"; exit 1; }
 
-# write FILE MODE OWNER: stdin replaces FILE in one step. Succeeds (0) when the content changed, 1 when it was the same.
+# write FILE MODE OWNER: stdin replaces FILE in one step; $changes counts the files whose content changed. Nothing is
+# replaced when stdin is empty (its producer failed) or the disk is full.
+changes=0
 write() {
   local file=$1 mode=$2 owner=$3 temp
   temp=$(mktemp "$(dirname "$file")/.new.XXXXXX")
-  cat >"$temp"
+  cat >"$temp" || { rm -f "$temp"; fail "$file cannot be written."; }
+  [[ -s $temp ]] || { rm -f "$temp"; fail "There is nothing to write to $file."; }
+  if [[ -e $file ]] && cmp -s "$temp" "$file"; then
+    rm -f "$temp"
+    # The file stays as it is, down to its time: systemd takes a newer unit file for a changed one.
+    temp=$file
+  else
+    changes=$((changes + 1))
+  fi
   chown "$owner" "$temp"
   chmod "$mode" "$temp"
-  if [[ -e $file ]] && cmp -s "$temp" "$file"; then
-    mv -f "$temp" "$file"
-    return 1
-  fi
-  mv -f "$temp" "$file"
+  [[ $temp == "$file" ]] || mv -f "$temp" "$file"
 }
 
 # sql_in DATABASE: runs the script on stdin as the superuser over the local socket. Values, above all passwords, travel

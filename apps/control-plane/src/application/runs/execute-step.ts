@@ -348,8 +348,7 @@ export class ExecuteStep {
       try {
         return await store.commit(run, decide);
       } catch (err) {
-        const away = err instanceof WorldFailure && err.failure.retryable === 'now';
-        if (!away) {
+        if (!(err instanceof WorldFailure)) {
           log.error({ run, step, err }, 'end of step refused by the store');
           return await store.commit(run, (snapshot) => this.decide(snapshot, held, refusedByStore(err)));
         }

@@ -43,8 +43,10 @@ export class LeaseKeeper {
   }
 
   start(): void {
-    // Cancelling is written to the log first, so hearing the log grow is hearing the cancel at once.
-    this.stopWatching = this.store.watch(this.lease.run, () => void this.beat());
+    // Cancelling changes the run's state; the heartbeat is what asks for it.
+    this.stopWatching = this.store.watch(this.lease.run, (what) => {
+      if (what === 'run') void this.beat();
+    });
     this.schedule();
   }
 

@@ -3,7 +3,7 @@ import type { Problem } from '../../domain/problem.js';
 import { applyStepEvent, LEASE_EXPIRED } from '../../domain/run/derive.js';
 import { nextSteps } from '../../domain/run/next-steps.js';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, retryAt } from '../../domain/run/retry-policy.js';
-import type { FailureData, RunState } from '../../domain/run/run.js';
+import type { FailureData, RunState, StepEvent } from '../../domain/run/run.js';
 import { isSettled, mayHappenToRun, runTransition } from '../../domain/run/transitions.js';
 import type { RecordChange } from '../stacks/stack-store.port.js';
 import type { DecidedEvent, Decision, Lease, Ring, RunSnapshot, RunStep } from './run-store.port.js';
@@ -57,7 +57,7 @@ export function withConsequences(
       return;
     }
     const step = stepOf(after, entry.step);
-    const next = { ...stepFacts(step), ...applyStepEvent(step, entry.event, now) };
+    const next = afterEvent(step, entry.event, now);
     after.set(entry.step, next);
     if (next.state === 'ready') ready.add(next.id);
     else ready.delete(next.id);
@@ -82,13 +82,12 @@ function stepOf(steps: ReadonlyMap<StepId, RunStep>, id: StepId): RunStep {
   return step;
 }
 
-/** What no event changes. */
-const stepFacts = (step: RunStep): Pick<RunStep, 'after' | 'weightMs' | 'deadlineMs'> & { outsideTask?: string } => ({
-  after: step.after,
-  weightMs: step.weightMs,
-  deadlineMs: step.deadlineMs,
-  ...(step.outsideTask === undefined ? {} : { outsideTask: step.outsideTask }),
-});
+/** The step after an event, with what no event changes. Throws `IllegalTransition`. */
+export function afterEvent(step: RunStep, event: StepEvent, at: Instant): RunStep {
+  const { after, weightMs, deadlineMs, outsideTask } = step;
+  const facts = { after, weightMs, deadlineMs, ...(outsideTask === undefined ? {} : { outsideTask }) };
+  return { ...applyStepEvent(step, event, at), ...facts };
+}
 
 const nothing = <T>(result: T): Decision<T> => ({ events: [], result });
 

@@ -137,6 +137,9 @@ export interface RunStore {
 
   /** Entries after a sequence number, in order. */
   entries(run: RunId, afterSeq: number, limit: number): Promise<readonly LogEntry[]>;
-  /** Calls back soon after the run's log has grown, from any process; may be lost or doubled. Returns how to stop it. */
-  watch(run: RunId, changed: () => void): () => void;
+  /**
+   * Calls back soon after the run has changed, whichever process changed it: `run` when its own state moved, `log` when
+   * only its log grew. Calls may be lost or doubled. Returns how to stop it.
+   */
+  watch(run: RunId, changed: (what: 'run' | 'log') => void): () => void;
 }

@@ -1,0 +1,163 @@
+import { sql } from 'kysely';
+import type { StackStore } from '../../application/stacks/stack-store.port.js';
+import type { BindingId, InstanceId, StackId } from '../../domain/ids.js';
+import { Refusal } from '../../domain/problem.js';
+import type { Site } from '../../domain/site/site.js';
+import type {
+  RecordedBinding,
+  RecordedGuest,
+  RecordedInstance,
+  RecordedSite,
+  WantedStack,
+} from '../../domain/stack/stack.js';
+import { type Database, reach } from './database.js';
+import { violates } from './database-failure.js';
+
+/** Sites, stacks and what is recorded of them, in PostgreSQL. */
+export class KyselyStackStore implements StackStore {
+  constructor(private readonly database: Pick<Database, 'db'>) {}
+
+  private get db(): Database['db'] {
+    return this.database.db;
+  }
+
+  async putSite(site: Site): Promise<void> {
+    const body = JSON.stringify(site);
+    await reach(() =>
+      this.db
+        .insertInto('sites')
+        .values({ name: site.name, body })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ body }))
+        .execute(),
+    );
+  }
+
+  async getSite(name: string): Promise<Site | undefined> {
+    const row = await reach(() =>
+      this.db.selectFrom('sites').select('body').where('name', '=', name).executeTakeFirst(),
+    );
+    return row?.body;
+  }
+
+  async listSites(): Promise<readonly Site[]> {
+    const rows = await reach(() => this.db.selectFrom('sites').select('body').orderBy('name').execute());
+    return rows.map(({ body }) => body);
+  }
+
+  async putStack(stack: WantedStack): Promise<void> {
+    const { id, site, name, state } = stack;
+    const row = { site, name, state, body: JSON.stringify(stack) };
+    try {
+      await this.db
+        .insertInto('stacks')
+        .values({ id, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+    } catch (error) {
+      if (violates(error, 'stacks_name')) throw nameTaken(stack);
+      await reach(() => Promise.reject(error as Error));
+    }
+  }
+
+  async getStack(id: StackId): Promise<WantedStack | undefined> {
+    const row = await reach(() => this.db.selectFrom('stacks').select('body').where('id', '=', id).executeTakeFirst());
+    return row?.body;
+  }
+
+  async findStack(site: string, name: string): Promise<WantedStack | undefined> {
+    const row = await reach(() =>
+      this.db
+        .selectFrom('stacks')
+        .select('body')
+        .where('site', '=', site)
+        .where('name', '=', name)
+        .where('state', '<>', 'removed')
+        .executeTakeFirst(),
+    );
+    return row?.body;
+  }
+
+  async listStacks(site?: string): Promise<readonly WantedStack[]> {
+    let query = this.db.selectFrom('stacks').select('body');
+    if (site !== undefined) query = query.where('site', '=', site);
+    const rows = await reach(() => query.orderBy('site').orderBy('name').orderBy('id').execute());
+    return rows.map(({ body }) => body);
+  }
+
+  recorded(site: string): Promise<RecordedSite> {
+    return reach(() =>
+      this.db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .execute(async (tx) => {
+          const instances = await tx
+            .selectFrom('instances')
+            .select('body')
+            .where('site', '=', site)
+            .orderBy('id')
+            .execute();
+          const guests = await tx.selectFrom('guests').select('body').where('site', '=', site).orderBy('id').execute();
+          const bindings = await tx
+            .selectFrom('bindings')
+            .select('body')
+            .where('site', '=', site)
+            .orderBy('id')
+            .execute();
+          // A removed stack counts as long as something of it is recorded.
+          const stacks = await tx
+            .selectFrom('stacks')
+            .select(['id', 'name'])
+            .where('site', '=', site)
+            .where(
+              sql<boolean>`(state <> 'removed' or exists (select from instances i where i.stack = stacks.id)
+                or exists (select from guests g where g.stack = stacks.id))`,
+            )
+            .orderBy('id')
+            .execute();
+          const reservations = await tx
+            .selectFrom('reservations')
+            .select(['kind', 'scope', 'value', 'owner'])
+            .where('site', '=', site)
+            .where(sql<boolean>`(expires_at is null or expires_at >= clock_timestamp())`)
+            .orderBy(['kind', 'scope', 'value'])
+            .execute();
+          return {
+            stacks,
+            instances: instances.map(({ body }) => body),
+            guests: guests.map(({ body }) => body),
+            bindings: bindings.map(({ body }) => body),
+            reservations,
+          };
+        }),
+    );
+  }
+
+  async findGuest(key: string): Promise<RecordedGuest | undefined> {
+    const row = await reach(() =>
+      this.db.selectFrom('guests').select('body').where('key', '=', key).executeTakeFirst(),
+    );
+    return row?.body;
+  }
+
+  async findInstance(id: InstanceId): Promise<RecordedInstance | undefined> {
+    const row = await reach(() =>
+      this.db.selectFrom('instances').select('body').where('id', '=', id).executeTakeFirst(),
+    );
+    return row?.body;
+  }
+
+  async findBinding(id: BindingId): Promise<RecordedBinding | undefined> {
+    const row = await reach(() =>
+      this.db.selectFrom('bindings').select('body').where('id', '=', id).executeTakeFirst(),
+    );
+    return row?.body;
+  }
+}
+
+const nameTaken = ({ name, site }: WantedStack): Refusal =>
+  new Refusal({
+    code: 'conflict',
+    subject: `stack ${name}`,
+    message: `Site ${site} has a stack of that name already.`,
+    remedy: 'Choose another name, or change the stack that is there.',
+  });

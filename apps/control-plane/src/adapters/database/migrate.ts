@@ -1,0 +1,24 @@
+import { type Kysely, type Migration, Migrator } from 'kysely';
+import { first } from './migrations/0001-first.js';
+import type { Tables } from './schema.js';
+
+/** In order; only ever added to. A released one is never changed. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-first': first,
+};
+
+/**
+ * Brings the schema up to date and returns what was applied. Several processes may start at once: Kysely's migrator takes
+ * an advisory lock, and all of it is one transaction. Throws when the database has migrations that this version does not
+ * know: it was used by a newer one.
+ */
+export async function migrate(db: Kysely<Tables>): Promise<readonly string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`database migration${failed === undefined ? '' : ` ${failed}`} failed: ${cause}`, { cause: error });
+  }
+  return (results ?? []).map(({ migrationName }) => migrationName);
+}

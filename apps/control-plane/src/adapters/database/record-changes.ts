@@ -1,0 +1,108 @@
+import type { Transaction } from 'kysely';
+import type { RecordChange } from '../../application/stacks/stack-store.port.js';
+import type { GuestId, InstanceId } from '../../domain/ids.js';
+import type { RecordedBinding, RecordedGuest, RecordedInstance } from '../../domain/stack/stack.js';
+import type { Tables } from './schema.js';
+
+type Tx = Transaction<Tables>;
+
+/** Applies what a succeeded step changes in the record, inside the transaction that records the success. All of them may be applied twice. */
+export async function applyRecordChange(tx: Tx, site: string, change: RecordChange): Promise<void> {
+  switch (change.type) {
+    case 'guest-put':
+      return putGuest(tx, site, change.guest);
+    case 'guest-host-keys':
+      return changeGuest(tx, change.guest, (guest) => ({ ...guest, hostKeys: change.hostKeys }));
+    case 'guest-firewall':
+      return changeGuest(tx, change.guest, (guest) => ({ ...guest, firewallDigest: change.digest }));
+    case 'guest-spec':
+      return changeGuest(tx, change.guest, (guest) => ({ ...guest, spec: change.spec }));
+    case 'guest-removed':
+      return removeGuest(tx, change.guest);
+    case 'instance-put':
+      return putInstance(tx, site, change.instance);
+    case 'instance-installed':
+      return changeInstance(tx, change.instance, (instance) => ({
+        ...instance,
+        installed: [...new Set([...instance.installed, change.guest])],
+      }));
+    case 'instance-configured':
+      return changeInstance(tx, change.instance, (instance) => ({
+        ...instance,
+        configured: { ...instance.configured, [change.guest]: change.digest },
+        config: change.config,
+      }));
+    case 'instance-removed':
+      return removeInstance(tx, change.instance);
+    case 'binding-put':
+      return putBinding(tx, site, change.binding);
+    case 'binding-removed':
+      await tx.deleteFrom('bindings').where('id', '=', change.binding).execute();
+      return;
+    default:
+      return change satisfies never;
+  }
+}
+
+async function putGuest(tx: Tx, site: string, guest: RecordedGuest): Promise<void> {
+  const { id, stack, instance } = guest;
+  const row = { site, stack, instance, key: guest.spec.key, body: JSON.stringify(guest) };
+  await tx
+    .insertInto('guests')
+    .values({ id, ...row })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute();
+}
+
+async function changeGuest(tx: Tx, id: GuestId, change: (guest: RecordedGuest) => RecordedGuest): Promise<void> {
+  const row = await tx.selectFrom('guests').select('body').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (row === undefined) throw new Error(`guest ${id} is not recorded`);
+  const body = JSON.stringify(change(row.body));
+  await tx.updateTable('guests').set({ body }).where('id', '=', id).execute();
+}
+
+/** With its id and address: they are free for others from here on. */
+async function removeGuest(tx: Tx, id: GuestId): Promise<void> {
+  const gone = await tx.deleteFrom('guests').where('id', '=', id).returning(['site', 'key']).executeTakeFirst();
+  if (gone === undefined) return;
+  await tx.deleteFrom('reservations').where('site', '=', gone.site).where('owner', '=', gone.key).execute();
+}
+
+async function putInstance(tx: Tx, site: string, instance: RecordedInstance): Promise<void> {
+  const row = { site, stack: instance.stack, body: JSON.stringify(instance) };
+  await tx
+    .insertInto('instances')
+    .values({ id: instance.id, ...row })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute();
+}
+
+async function changeInstance(
+  tx: Tx,
+  id: InstanceId,
+  change: (instance: RecordedInstance) => RecordedInstance,
+): Promise<void> {
+  // Two guests of one instance may be configured at once, in two steps of one run.
+  const row = await tx.selectFrom('instances').select('body').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (row === undefined) throw new Error(`instance ${id} is not recorded`);
+  const body = JSON.stringify(change(row.body));
+  await tx.updateTable('instances').set({ body }).where('id', '=', id).execute();
+}
+
+async function removeInstance(tx: Tx, id: InstanceId): Promise<void> {
+  await tx
+    .deleteFrom('bindings')
+    .where((where) => where.or([where('consumer', '=', id), where('provider', '=', id)]))
+    .execute();
+  await tx.deleteFrom('instances').where('id', '=', id).execute();
+}
+
+async function putBinding(tx: Tx, site: string, binding: RecordedBinding): Promise<void> {
+  const { id, consumer, provider } = binding;
+  const row = { site, consumer, provider, body: JSON.stringify(binding) };
+  await tx
+    .insertInto('bindings')
+    .values({ id, ...row })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute();
+}

@@ -1,0 +1,159 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
+import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
+import type { Problem } from '../../domain/problem.js';
+import type { FailureData, RunState, StepState } from '../../domain/run/run.js';
+import type { Site } from '../../domain/site/site.js';
+import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
+
+/** A jsonb column: read parsed, written as text (an array would otherwise become a PostgreSQL array). */
+type Document<T> = ColumnType<T, string, string>;
+type OptionalDocument<T> = ColumnType<T | null, string | null, string | null>;
+type Time = ColumnType<Date, Date, Date>;
+type OptionalTime = ColumnType<Date | null, Date | null, Date | null>;
+
+export interface SitesTable {
+  name: string;
+  body: Document<Site>;
+}
+
+export interface StacksTable {
+  id: StackId;
+  site: string;
+  name: string;
+  state: WantedStack['state'];
+  body: Document<WantedStack>;
+}
+
+export interface InstancesTable {
+  id: InstanceId;
+  site: string;
+  stack: StackId;
+  body: Document<RecordedInstance>;
+}
+
+export interface GuestsTable {
+  id: GuestId;
+  site: string;
+  stack: StackId;
+  instance: InstanceId;
+  key: string;
+  body: Document<RecordedGuest>;
+}
+
+export interface BindingsTable {
+  id: BindingId;
+  site: string;
+  consumer: InstanceId;
+  provider: InstanceId;
+  body: Document<RecordedBinding>;
+}
+
+export interface ReservationsTable {
+  site: string;
+  kind: 'guest-id' | 'address';
+  scope: string;
+  value: string;
+  owner: string;
+  plan: PlanId | null;
+  /** Null: for good. */
+  expires_at: OptionalTime;
+}
+
+export interface PlansTable {
+  id: PlanId;
+  site: string;
+  stack: StackId;
+  hash: Sha256;
+  created_at: Time;
+  body: Document<Plan>;
+}
+
+export interface RunsTable {
+  id: RunId;
+  plan: PlanId;
+  stack: StackId;
+  stack_name: string;
+  site: string;
+  operation: Plan['operation'];
+  undoes: RunId | null;
+  state: RunState;
+  actor: string;
+  created_at: Time;
+  finished_at: OptionalTime;
+  last_seq: Generated<number>;
+}
+
+/** What the run log says of each step, kept beside it in the same transaction; and its lease. */
+export interface RunStepsTable {
+  run: RunId;
+  step: StepId;
+  /** Place in the plan. */
+  place: number;
+  planned: Document<PlannedStep>;
+  after: StepId[];
+  weight_ms: number;
+  deadline_ms: number;
+  /** Steps with the same key take about the same time: `guest.create`, `hook.run:wiki:install`. */
+  duration_key: string;
+  state: StepState;
+  attempt: Generated<number>;
+  epoch: Generated<number>;
+  starts: Generated<number>;
+  retries: Generated<number>;
+  holder: string | null;
+  lease_until: OptionalTime;
+  deadline: OptionalTime;
+  not_before: OptionalTime;
+  started_at: OptionalTime;
+  finished_at: OptionalTime;
+  percent: number | null;
+  text: string | null;
+  waiting_for: string | null;
+  failure: OptionalDocument<FailureData>;
+  problem: OptionalDocument<Problem>;
+  blocked_by: StepId | null;
+  output: OptionalDocument<Json>;
+  outside_task: string | null;
+}
+
+export interface RunEventsTable {
+  run: RunId;
+  seq: number;
+  at: Time;
+  step: StepId | null;
+  type: string;
+  data: Document<object>;
+}
+
+export interface SecretsTable {
+  name: string;
+  key_id: string;
+  wrapped_key: Buffer;
+  nonce: Buffer;
+  ciphertext: Buffer;
+}
+
+export interface LimitsTable {
+  key: string;
+  slot: number;
+  run: RunId;
+  step: StepId;
+  epoch: number;
+  expires_at: Time;
+}
+
+export interface Tables {
+  sites: SitesTable;
+  stacks: StacksTable;
+  instances: InstancesTable;
+  guests: GuestsTable;
+  bindings: BindingsTable;
+  reservations: ReservationsTable;
+  plans: PlansTable;
+  runs: RunsTable;
+  run_steps: RunStepsTable;
+  run_events: RunEventsTable;
+  secrets: SecretsTable;
+  limits: LimitsTable;
+}

@@ -14,6 +14,7 @@ export const SHOW_STACK = Symbol('SHOW_STACK');
 export const RUN_CONTROL = Symbol('RUN_CONTROL');
 export const ARTIFACT_STORE = Symbol('ARTIFACT_STORE');
 export const CHECK_STACK = Symbol('CHECK_STACK');
+export const CERTIFICATES = Symbol('CERTIFICATES');
 export const READINESS = Symbol('READINESS');
 export const PARSE_SITE = Symbol('PARSE_SITE');
 

@@ -1,5 +1,6 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { CertificateAuthority } from '../../application/certificates/certificate-authority.port.js';
 import type { ConnectSite, ExamineSite } from '../../application/sites/connect-site.js';
 import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { Diagnostic } from '../../domain/diagnostic.js';
@@ -7,7 +8,7 @@ import { Refusal } from '../../domain/problem.js';
 import type { Site } from '../../domain/site/site.js';
 import { SiteRequestDto } from '../dto/requests.js';
 import { DoctorFindingDto, ProblemDto, SiteDto } from '../dto/responses.js';
-import { CONNECT_SITE, EXAMINE_SITE, PARSE_SITE, STACK_STORE } from '../tokens.js';
+import { CERTIFICATES, CONNECT_SITE, EXAMINE_SITE, PARSE_SITE, STACK_STORE } from '../tokens.js';
 
 export type ParseSite = (
   file: string,
@@ -23,6 +24,7 @@ export class SitesController {
     @Inject(STACK_STORE) private readonly stacks: StackStore,
     @Inject(CONNECT_SITE) private readonly connectSite: ConnectSite,
     @Inject(EXAMINE_SITE) private readonly examineSite: ExamineSite,
+    @Inject(CERTIFICATES) private readonly certificates: CertificateAuthority,
     @Inject(PARSE_SITE) private readonly parseSite: ParseSite,
   ) {}
 
@@ -57,6 +59,23 @@ export class SitesController {
       });
     }
     return toSite(await this.connectSite.execute(value, body.credentials ?? {}));
+  }
+
+  /** Root certificate of the site's own CA, for the trust stores of people's machines. */
+  @Get(':name/ca-certificate')
+  @Header('content-type', 'application/x-pem-file')
+  @ApiOkResponse({ content: { 'application/x-pem-file': { schema: { type: 'string' } } } })
+  async caCertificate(@Param('name') name: string): Promise<string> {
+    const site = await this.stacks.getSite(name);
+    if (!site) {
+      throw new Refusal({
+        code: 'not_found',
+        subject: `site ${name}`,
+        message: 'There is no such site.',
+        remedy: 'bastide site list shows them.',
+      });
+    }
+    return this.certificates.root(site);
   }
 
   /** What is missing for us to work there, each with its remedy. */

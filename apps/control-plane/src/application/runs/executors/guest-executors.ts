@@ -1,4 +1,4 @@
-import { firewallDigest } from '../../../domain/plan/passes/firewall.js';
+import { firewallDigest } from '../../../domain/plan/firewall-digest.js';
 import type { RecordedInstance } from '../../../domain/stack/stack.js';
 import type { RecordChange } from '../../stacks/stack-store.port.js';
 import type { Executors } from '../executor.js';

@@ -1,0 +1,298 @@
+/** The life of guests as LXC containers: start, stop, adopt, and notice when one ends by itself. */
+import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import type { GuestDefinition } from '../guest-runtime.port.js';
+import { RuntimeError } from '../guest-runtime.port.js';
+import { GuestCgroups, processesIn, removeCgroups } from './cgroups.js';
+import { guestConfig } from './guest-config.js';
+import { isAlive, markProcess, signalProcess } from './guest-process.js';
+import type { GuestRecord, GuestRecords } from './guest-records.js';
+import { seedFiles, writeSeed } from './guest-seed.js';
+import { ID_RANGE, type LabNames } from './lab-names.js';
+import { LXC_ENV, tryCommand } from './run-command.js';
+import type { StoragePool } from './storage-pool.js';
+import type { SwitchNetwork } from './switch-network.js';
+import type { Volumes } from './volumes.js';
+import { waitUntil } from './wait-until.js';
+
+/** SIGRTMIN+3, which systemd takes for "power off" (systemd(1)); the C library's SIGRTMIN is 34. */
+const POWER_OFF = 37;
+const START_TIMEOUT_MS = 60_000;
+
+export class LxcGuests {
+  private readonly starting = new Gate(Math.max(1, cpus().length));
+  private readonly stopping = new Set<number>();
+  private readonly listeners: ((vmid: number) => void)[] = [];
+  private watcher: NodeJS.Timeout | undefined;
+  private watching = false;
+
+  constructor(
+    private readonly names: LabNames,
+    private readonly records: GuestRecords,
+    private readonly pool: StoragePool,
+    private readonly volumes: Volumes,
+    private readonly network: SwitchNetwork,
+    private readonly aptProxy: () => string | undefined,
+  ) {}
+
+  onExit(listener: (vmid: number) => void): void {
+    this.listeners.push(listener);
+  }
+
+  cgroups(vmid: number): GuestCgroups {
+    return new GuestCgroups(this.cgroupPath(vmid));
+  }
+
+  /** The record of a guest that runs now; undefined otherwise. */
+  async running(vmid: number): Promise<(GuestRecord & Required<Pick<GuestRecord, 'init'>>) | undefined> {
+    const record = this.records.get(vmid);
+    return record?.init && (await isAlive(record.init)) ? { ...record, init: record.init } : undefined;
+  }
+
+  /** As `running`, but a guest that does not run is an error. */
+  async mustRun(vmid: number): Promise<GuestRecord & Required<Pick<GuestRecord, 'init'>>> {
+    const record = await this.running(vmid);
+    if (!record) throw new RuntimeError(`CT ${vmid} not running`);
+    return record;
+  }
+
+  /** After (re)opening: guests that still run stay, remains of others go. */
+  async adopt(): Promise<number[]> {
+    const adopted: number[] = [];
+    for (const record of this.records.all()) {
+      await this.refresh(record);
+      if (await this.running(record.vmid)) adopted.push(record.vmid);
+      else await this.clear(record.vmid);
+    }
+    return adopted;
+  }
+
+  async start(guest: GuestDefinition, signal: AbortSignal): Promise<void> {
+    await this.starting.pass(async () => {
+      if (await this.running(guest.vmid)) return;
+      await this.clear(guest.vmid);
+      const slot = this.records.slotFor(guest.vmid);
+      // Before anything exists in the kernel, so that a killed lab knows where to look.
+      await this.records.write({ vmid: guest.vmid, slot, definition: guest });
+      const folder = this.records.folder(guest.vmid);
+      await this.prepare(guest, slot, folder);
+      const log = join(folder, 'lxc.log');
+      await rm(log, { force: true });
+      const pidFile = join(folder, 'monitor.pid');
+      await rm(pidFile, { force: true });
+      const args = [
+        '-P',
+        this.names.paths.guests,
+        '-n',
+        String(guest.vmid),
+        '-d',
+        '-p',
+        pidFile,
+        '-o',
+        log,
+        '-l',
+        'WARN',
+      ];
+      // The monitor would keep a pipe open for as long as the guest runs.
+      const sink = await open('/dev/null', 'w');
+      try {
+        await this.pool.run('/usr/bin/lxc-start', args, {
+          env: LXC_ENV,
+          timeoutMs: START_TIMEOUT_MS,
+          signal,
+          stdoutFd: sink.fd,
+        });
+      } catch (cause) {
+        await this.kill(guest.vmid);
+        throw new RuntimeError(`CT ${guest.vmid} does not start: ${(await complaints(log)) || (cause instanceof Error ? cause.message : String(cause))}`, { cause });
+      } finally {
+        await sink.close();
+      }
+      await this.mark(guest, slot, pidFile);
+    });
+  }
+
+  /** Asks init to power off. */
+  async shutdown(vmid: number, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
+    const record = await this.running(vmid);
+    if (!record) return this.clear(vmid);
+    await this.whileStopping(vmid, async () => {
+      await signalProcess(record.init, POWER_OFF);
+      await waitUntil(async () => !(await isAlive(record.init)), {
+        what: `CT ${vmid}: power off`,
+        timeoutMs: timeoutSeconds * 1000,
+        signal,
+      });
+      await this.kill(vmid);
+    });
+  }
+
+  async stop(vmid: number): Promise<void> {
+    await this.whileStopping(vmid, () => this.kill(vmid));
+  }
+
+  /** Begins to look twice a second whether guests ended or rebooted by themselves. */
+  watch(): void {
+    this.watcher ??= setInterval(() => void this.look().catch(() => undefined), 500).unref();
+  }
+
+  unwatch(): void {
+    clearInterval(this.watcher);
+    this.watcher = undefined;
+  }
+
+  private async look(): Promise<void> {
+    if (this.watching) return;
+    this.watching = true;
+    try {
+      for (const record of this.records.all()) {
+        if (!record.init || this.stopping.has(record.vmid) || (await isAlive(record.init))) continue;
+        await this.refresh(record);
+        if (this.stopping.has(record.vmid) || (await this.running(record.vmid)) || (await isAlive(record.monitor)))
+          continue;
+        await this.clear(record.vmid);
+        for (const listener of this.listeners) listener(record.vmid);
+      }
+    } finally {
+      this.watching = false;
+    }
+  }
+
+  /** A guest that rebooted by itself has a new init under the same monitor. */
+  private async refresh(record: GuestRecord): Promise<void> {
+    if ((await isAlive(record.init)) || !(await isAlive(record.monitor))) return;
+    const pid = await this.initPid(record.vmid);
+    const init = pid ? await markProcess(pid) : undefined;
+    if (init) await this.records.write({ ...record, init });
+  }
+
+  private async initPid(vmid: number): Promise<number | undefined> {
+    const info = await tryCommand('lxc-info', ['-P', this.names.paths.guests, '-n', String(vmid), '-pH'], {
+      timeoutMs: 10_000,
+    });
+    const pid = Number(info.stdout.toString().trim());
+    return info.exitCode === 0 && pid > 0 ? pid : undefined;
+  }
+
+  private async mark(guest: GuestDefinition, slot: number, pidFile: string): Promise<void> {
+    const monitor = await markProcess(Number(await readFile(pidFile, 'utf8')));
+    const pid = await this.initPid(guest.vmid);
+    const init = pid ? await markProcess(pid) : undefined;
+    if (!monitor || !init)
+      throw new RuntimeError(
+        `CT ${guest.vmid} ended right after its start: ${await complaints(join(this.records.folder(guest.vmid), 'lxc.log'))}`,
+      );
+    await this.records.write({ vmid: guest.vmid, slot, definition: guest, monitor, init });
+  }
+
+  private async prepare(guest: GuestDefinition, slot: number, folder: string): Promise<void> {
+    const firstId = this.names.idBase + slot * ID_RANGE;
+    const identity = await this.volumes.identity(guest.root);
+    const aptProxy = this.aptProxy();
+    const seed = join(folder, 'seed');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // LXC's monitor of an unprivileged guest passes through here with the guest's ids.
+    for (const path of [this.names.paths.root, this.names.paths.guests, folder]) await chmod(path, 0o711);
+    await writeSeed(
+      seed,
+      seedFiles(guest, { ...(identity ? { identity } : {}), ...(aptProxy ? { aptProxy } : {}) }),
+      firstId,
+    );
+    const plugScripts: string[] = [];
+    for (const [index, nic] of guest.nics.entries()) {
+      const script = join(folder, `plug-${index}`);
+      await writeFile(script, this.network.plugScript(guest.vmid, index, await this.network.bridgeFor(nic)), {
+        mode: 0o700,
+      });
+      plugScripts.push(script);
+    }
+    const config = guestConfig(guest, {
+      rootPath: this.volumes.path(guest.root),
+      mountPaths: guest.mounts.map((mount) => this.volumes.path(mount.volume)),
+      seedPath: seed,
+      plugScripts,
+      hostInterfaces: guest.nics.map((_, index) => `${this.names.tag}${guest.vmid.toString(36)}n${index}`),
+      cgroup: this.cgroupPath(guest.vmid),
+      firstId,
+    });
+    await writeFile(join(folder, 'config'), config, { mode: 0o600 });
+  }
+
+  /** Ends whatever is left of a guest: its processes, its monitor, its devices, its groups. */
+  private async kill(vmid: number): Promise<void> {
+    const record = this.records.get(vmid);
+    // A frozen process does not even die.
+    await this.cgroups(vmid)
+      .freeze(false)
+      .catch(() => undefined);
+    await signalProcess(record?.init, 'SIGKILL');
+    await waitUntil(async () => !(await isAlive(record?.init)), {
+      what: `CT ${vmid}: end of init`,
+      timeoutMs: 30_000,
+      everyMs: 10,
+    });
+    // The monitor tidies up and goes by itself; one that hangs is ended.
+    await waitUntil(async () => !(await isAlive(record?.monitor)), {
+      what: `CT ${vmid}: end of monitor`,
+      timeoutMs: 5_000,
+      everyMs: 10,
+    }).catch(() => signalProcess(record?.monitor, 'SIGKILL'));
+    for (const pid of await processesIn(this.cgroupPath(vmid))) await signalProcess(await markProcess(pid), 'SIGKILL');
+    await waitUntil(async () => (await processesIn(this.cgroupPath(vmid))).length === 0, {
+      what: `CT ${vmid}: end of its processes`,
+      timeoutMs: 10_000,
+      everyMs: 20,
+    });
+    await this.clear(vmid);
+  }
+
+  private async clear(vmid: number): Promise<void> {
+    await this.network.unplug(vmid);
+    await removeCgroups(this.cgroupPath(vmid));
+    await this.records.forget(vmid);
+  }
+
+  private async whileStopping(vmid: number, action: () => Promise<void>): Promise<void> {
+    this.stopping.add(vmid);
+    try {
+      await action();
+    } finally {
+      this.stopping.delete(vmid);
+    }
+  }
+
+  private cgroupPath(vmid: number): string {
+    return `${this.names.cgroup}/${vmid}`;
+  }
+}
+
+/** LXC's own words, errors first; its log has the guest's name and a time in front of each. */
+async function complaints(log: string): Promise<string> {
+  const text = await readFile(log, 'utf8').catch(() => '');
+  const errors = text
+    .split('\n')
+    .filter((line) => / ERROR /.test(line))
+    .map((line) => line.replace(/^.* - /, '').trim());
+  return [...new Set(errors)].slice(0, 4).join('; ');
+}
+
+/** Lets so many through at a time, in order. */
+class Gate {
+  private readonly waiting: (() => void)[] = [];
+  private inside = 0;
+
+  constructor(private readonly width: number) {}
+
+  async pass<T>(action: () => Promise<T>): Promise<T> {
+    if (this.inside >= this.width) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.inside++;
+    try {
+      return await action();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.inside--;
+    }
+  }
+}

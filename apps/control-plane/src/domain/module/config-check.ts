@@ -91,7 +91,7 @@ function checkFields(
 }
 
 function checkText(schema: PropertySchema, value: string, invalid: (message: string) => void): void {
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (schema.minLength !== undefined && length < schema.minLength)
     invalid(`must have at least ${schema.minLength} characters`);
   if (schema.maxLength !== undefined && length > schema.maxLength)

@@ -158,7 +158,12 @@ function uniqueName(wish: string, digest: string, taken: ReadonlySet<string>): s
   return taken.has(name) ? dnsLabel(`${name.slice(0, 54)}-${digest.slice(0, 8)}`, digest) : name;
 }
 
-function exhausted(draft: Draft, guest: MemberGuest, what: string, range: { from: unknown; to: unknown }): void {
+function exhausted(
+  draft: Draft,
+  guest: MemberGuest,
+  what: string,
+  range: { from: string | number; to: string | number },
+): void {
   report(draft, 'error', {
     code: 'allocation.exhausted',
     subject: guest.key,

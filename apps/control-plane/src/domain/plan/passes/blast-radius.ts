@@ -94,7 +94,7 @@ function ofBinding(draft: Draft, binding: DraftBinding, effect: Touched['effect'
           kind: 'dns-name',
           name: dnsName(draft, request),
           effect,
-          detail: `${textOf(request.type) ?? ''} ${textOf(request.value) ?? ''}`.trim(),
+          detail: `${textOf(request.type) ?? ''} ${readable(textOf(request.value) ?? '')}`.trim(),
         },
       ];
     case 'http-route': {
@@ -129,6 +129,9 @@ function ofBinding(draft: Draft, binding: DraftBinding, effect: Touched['effect'
 
 const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+
+/** `{{ binding.route.externalAddress }}` → `(externalAddress of route)`. */
+const readable = (text: string): string => text.replace(/\{\{\s*binding\.([^.\s]+)\.([^\s}]+)\s*\}\}/g, '($2 of $1)');
 
 /** Names are relative to the site's domain; a PTR's name is an address. */
 function dnsName(draft: Draft, request: JsonObject): string {

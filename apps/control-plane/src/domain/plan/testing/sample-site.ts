@@ -249,6 +249,15 @@ export const wantedStack = (over: Partial<WantedStack> = {}): WantedStack => ({
   ...over,
 });
 
+export type StackChoice = Partial<WantedStack>;
+/** A wiki with the foundation it includes. */
+export const team = (over: StackChoice = {}): WantedStack => wantedStack(over);
+/** Wiki and files; the database comes as a default provider. */
+export const office = (over: StackChoice = {}): WantedStack =>
+  wantedStack({ name: 'office', blueprint: { name: 'office', version: '1.0.0' }, ...over });
+/** Gateway and name server only. */
+export const BASE = wantedStack({ name: 'base', blueprint: { name: 'foundation', version: '1.0.0' } });
+
 /** A planner's input on the sample site. Ids count upwards, so that a test can be read; `sha256` is the caller's. */
 export function planInput(sha256: Sha256Of, over: Partial<PlanInput> = {}): PlanInput {
   let last = 0;

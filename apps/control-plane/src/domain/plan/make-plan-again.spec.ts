@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import type { ObservedGuest } from '../stack/observed.js';
+import { ids, inPlace, Planning, told, touched, withGuests } from './testing/planning.js';
+import { BASE, CATALOGUE, catalogueWith, module, office, team } from './testing/sample-site.js';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+describe('a change', () => {
+  it('of configuration configures and checks that instance, and nothing else', () => {
+    const planning = inPlace(sha256, office());
+    const plan = planning.apply(office({ config: { wiki: { title: 'Our wiki' } } }));
+    expect(ids(plan)).toEqual(['hook.configure:wiki.app', 'hook.check:wiki.app']);
+    expect(touched(plan)).toEqual(['changed guest office-wiki (lab1/104)']);
+    expect(ids(planning.plan(office({ config: { wiki: { title: 'Our wiki' } } })))).toEqual([]);
+  });
+
+  it('of size resizes and grows in place', () => {
+    const planning = inPlace(sha256, office());
+    const plan = planning.apply(office({ size: 'large' }));
+    expect(ids(plan)).toEqual(['guest.resize:wiki.app', 'guest.grow-data:wiki.app', 'hook.check:wiki.app']);
+    expect(ids(planning.plan(office({ size: 'large' })))).toEqual([]);
+    const back = planning.plan(office());
+    expect(told(back)).toContain('error change.immutable wiki.guests.app.volumes.data');
+    expect(back.steps).toEqual([]);
+  });
+
+  it('of the module files, version kept, configures again', () => {
+    const planning = inPlace(sha256, team());
+    const wiki = CATALOGUE.modules.find((m) => m.name === 'wiki')!;
+    const catalogue = catalogueWith({ modules: [{ ...wiki, digest: 'other' }] });
+    expect(ids(planning.apply(team(), { catalogue }))).toEqual([
+      'artifact.fetch:wiki.server',
+      'hook.configure:wiki.app',
+      'hook.check:wiki.app',
+    ]);
+    expect(ids(planning.plan(team(), { catalogue }))).toEqual([]);
+  });
+
+  it('of the version is left to the upgrade', () => {
+    const wiki = CATALOGUE.modules.find((m) => m.name === 'wiki')!;
+    const plan = inPlace(sha256, team()).plan(team(), {
+      catalogue: catalogueWith({ modules: [{ ...wiki, version: '1.1.0', appVersion: '2.0' }] }),
+    });
+    expect(told(plan)).toEqual(['error change.unsupported wiki']);
+    expect(plan.findings[0]?.remedy).toContain('upgrade');
+  });
+
+  it('of a request provides that binding again, and what depends on its offer', () => {
+    const wiki = CATALOGUE.modules.find((m) => m.name === 'wiki')!;
+    const other = {
+      ...wiki,
+      requires: {
+        ...wiki.requires,
+        route: { ...wiki.requires.route!, request: { host: 'wiki.{{ site.domain }}', port: 9090 } },
+      },
+    };
+    const planning = inPlace(sha256, team());
+    const plan = planning.apply(team(), { catalogue: catalogueWith({ modules: [other] }) });
+    expect(ids(plan)).toEqual([
+      'bind:wiki.route',
+      'guest.firewall:wiki.app',
+      'bind:wiki.record',
+      'hook.configure:wiki.app',
+      'hook.check:wiki.app',
+    ]);
+  });
+
+  it('of a provider reaches its consumers, in other stacks too', () => {
+    const planning = inPlace(sha256, BASE, team());
+    const gateway = CATALOGUE.modules.find((m) => m.name === 'gateway')!;
+    const catalogue = catalogueWith({
+      modules: [{ ...gateway, config: { type: 'object', properties: { http3: { type: 'boolean', default: true } } } }],
+    });
+    const plan = planning.apply(BASE, { catalogue });
+    expect(ids(plan)).toEqual([
+      'hook.configure:gateway.app',
+      'bind:team/wiki.route',
+      'hook.check:gateway.app',
+      'hook.configure:team/wiki.app',
+      'hook.check:team/wiki.app',
+    ]);
+    expect(touched(plan)).toContain('changed guest team-wiki (lab1/102)');
+  });
+
+  it('that a module forbids is refused', () => {
+    const fixed = module('wiki', {
+      config: { type: 'object', properties: { title: { type: 'string', default: 'x' } } },
+      changes: { 'config.title': 'immutable' },
+    });
+    const catalogue = catalogueWith({ modules: [fixed] });
+    const planning = new Planning(sha256, undefined, { catalogue });
+    planning.apply(team());
+    expect(told(planning.plan(team({ config: { wiki: { title: 'y' } } })))).toEqual([
+      'error change.immutable wiki.config.title',
+    ]);
+  });
+});
+
+describe('drift', () => {
+  const installed = inPlace(sha256, team());
+  const plan = (change: (guests: readonly ObservedGuest[]) => readonly ObservedGuest[]) => {
+    const planning = new Planning(sha256, withGuests(installed.world, change));
+    return { planning, first: planning.apply(team()) };
+  };
+  const wiki = (g: ObservedGuest) => g.name === 'team-wiki';
+
+  it('a guest that is gone comes again, with its own number, name and address', () => {
+    const before = installed.world.recorded.guests.find((g) => g.spec.hostname === 'team-wiki');
+    const { planning, first } = plan((guests) => guests.filter((g) => !wiki(g)));
+    expect(told(first)).toEqual(['warning drift.guest_missing team/wiki/app']);
+    expect(ids(first)).toEqual(
+      expect.arrayContaining(['guest.create:wiki.app', 'hook.install:wiki.app', 'hook.configure:wiki.app']),
+    );
+    const now = planning.world.recorded.guests.find((g) => g.spec.hostname === 'team-wiki');
+    expect(now?.spec).toEqual(before?.spec);
+    expect(ids(planning.plan(team()))).toEqual([]);
+  });
+
+  it('a stranger that has its number is left alone', () => {
+    const { planning, first } = plan((guests) =>
+      guests.map(({ stamp, ...g }) => (wiki(g) ? { ...g, name: 'stranger' } : { ...g, ...(stamp ? { stamp } : {}) })),
+    );
+    const create = first.steps.find((step) => step.id === 'guest.create:wiki.app')?.step;
+    expect(create).toMatchObject({ guest: { vmid: 103 } });
+    expect(ids(planning.plan(team()))).toEqual([]);
+  });
+
+  it('a provider that comes again serves everybody anew', () => {
+    const { first } = plan((guests) => guests.filter((g) => g.name !== 'team-gateway'));
+    expect(ids(first)).toEqual(
+      expect.arrayContaining(['bind:wiki.route', 'bind:wiki.record', 'hook.configure:wiki.app']),
+    );
+  });
+
+  it('a stopped guest is started', () => {
+    const { planning, first } = plan((guests) =>
+      guests.map((g) => (wiki(g) ? { ...g, status: 'stopped' as const } : g)),
+    );
+    expect(told(first)).toEqual(['warning drift.guest_stopped team/wiki/app']);
+    expect(ids(first)).toEqual(['guest.start:wiki.app', 'guest.ready:wiki.app', 'hook.check:wiki.app']);
+    expect(ids(planning.plan(team()))).toEqual([]);
+  });
+
+  it('a guest that moved is told, and nothing is done', () => {
+    const { first } = plan((guests) => guests.map((g) => (wiki(g) ? { ...g, node: 'pve2' } : g)));
+    expect(told(first)).toEqual(['info drift.guest_moved team/wiki/app']);
+    expect(first.steps).toEqual([]);
+  });
+
+  it('a guest on a node that does not answer is not made twice', () => {
+    const world = withGuests(installed.world, (guests) => guests.filter((g) => g.node !== 'pve1'));
+    const lab1 = {
+      ...world.observed.lab1!,
+      nodes: world.observed.lab1!.nodes.map((n) => ({ ...n, online: n.name !== 'pve1' })),
+    };
+    const first = new Planning(sha256, { ...world, observed: { lab1 } }).plan(team());
+    expect(told(first)).toContain('warning drift.guest_unknown team/wiki/app');
+    expect(ids(first)).toEqual([]);
+  });
+});
+
+describe('removal', () => {
+  it('takes away exactly what the install made, consumers before providers', () => {
+    const planning = new Planning(sha256);
+    const made = planning.apply(office());
+    const plan = planning.apply(office({ state: 'removed' }));
+    const things = (effect: string, list: readonly { kind: string; name: string; effect: string }[]) =>
+      list
+        .filter((thing) => thing.effect === effect)
+        .map(({ kind, name }) => `${kind} ${name}`)
+        .sort();
+    expect(things('removed', plan.blastRadius)).toEqual(things('created', made.blastRadius));
+    expect(planning.world.recorded).toMatchObject({ instances: [], guests: [], bindings: [] });
+    expect(planning.world.observed.lab1?.guests).toEqual([]);
+    const at = (id: string) => ids(plan).indexOf(id);
+    expect(at('guest.destroy:wiki.app')).toBeLessThan(at('guest.stop:gateway.app'));
+    expect(ids(planning.plan(office({ state: 'removed' })))).toEqual([]);
+  });
+
+  it('works wherever an install was broken off', () => {
+    const total = new Planning(sha256).plan(office()).steps.length;
+    for (let count = 0; count <= total; count += 1) {
+      const planning = new Planning(sha256);
+      planning.apply(office(), {}, count);
+      planning.apply(office({ state: 'removed' }));
+      expect(planning.world.recorded).toMatchObject({ instances: [], guests: [], bindings: [] });
+    }
+  });
+
+  it('is not held up by guests that no longer run, or are gone', () => {
+    const planning = inPlace(sha256, BASE, team());
+    planning.world = withGuests(planning.world, (guests) => guests.filter((g) => g.name !== 'team-wiki'));
+    const plan = planning.apply({ ...team(), state: 'removed' });
+    expect(ids(plan)).toEqual(
+      expect.arrayContaining(['unbind:wiki.route@base/gateway', 'guest.destroy:wiki.app', 'instance.forget:wiki']),
+    );
+    expect(ids(plan)).not.toContain('guest.stop:wiki.app');
+    expect(planning.world.recorded.bindings).toEqual([]);
+  });
+});

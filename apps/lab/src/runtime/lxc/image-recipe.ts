@@ -79,7 +79,7 @@ export function imageRecipe(
     // Made again, for each guest its own, at its first start.
     'rm -f "$1"/etc/ssh/ssh_host_* "$1"/var/lib/dbus/machine-id "$1"/etc/resolv.conf "$1"/etc/hostname',
     ': >"$1/etc/machine-id"',
-    'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+    'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list.d/0000sources.list',
     'rm -rf "$1"/var/log/apt/* "$1"/var/log/*.log "$1"/usr/share/man/?? "$1"/usr/share/man/??_*',
     '',
   ].join('\n');

@@ -1,8 +1,8 @@
 /** Evaluates a method's permission test from the schema, before anything is asked about existence. */
 import { forbidden } from '../http/api-error.js';
+import type { RawParameters } from '../http/body.js';
 import { splitList } from '../schema/formats.js';
 import type { ApiMethod, PermissionTest } from '../schema/schema.js';
-import type { RawParameters } from '../http/body.js';
 import { type Directory, normalizeAclPath } from './directory.js';
 
 const fill = (template: string, parameters: RawParameters) =>

@@ -2,8 +2,8 @@
 import { ApiError, fail, forbidden, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
-import { ALL_PRIVILEGES, BUILT_IN_ROLES } from './roles.js';
 import { normalizeAclPath, secretMatches } from './directory.js';
+import { ALL_PRIVILEGES, BUILT_IN_ROLES } from './roles.js';
 
 const CAPABILITIES: Readonly<Record<string, RegExp>> = {
   vms: /^(VM\.|Permissions\.Modify)/,
@@ -17,7 +17,9 @@ const CAPABILITIES: Readonly<Record<string, RegExp>> = {
 const PROBED = ['/', '/nodes', '/access/groups', '/vms', '/storage', '/sdn', '/mapping'];
 
 function capabilities(call: Call, userid: string): Record<string, Record<string, 1>> {
-  const result: Record<string, Record<string, 1>> = Object.fromEntries(Object.keys(CAPABILITIES).map((key) => [key, {}]));
+  const result: Record<string, Record<string, 1>> = Object.fromEntries(
+    Object.keys(CAPABILITIES).map((key) => [key, {}]),
+  );
   for (const path of new Set([...PROBED, ...call.lab.directory.listAcl().map((entry) => entry.path)])) {
     const top = /^\/(\w+)/.exec(path)?.[1] ?? 'dc';
     const pattern = CAPABILITIES[top];
@@ -53,7 +55,10 @@ function ownPermissions(call: Call): unknown {
   if (holder !== call.caller.id && !holder.startsWith(`${call.caller.id}!`)) call.demand('/access', ['Sys.Audit']);
   const path = call.text('path');
   const { directory } = call.lab;
-  const paths = path === undefined ? new Set([...PROBED, '/pool', '/access', ...directory.listAcl().map((entry) => entry.path)]) : [path];
+  const paths =
+    path === undefined
+      ? new Set([...PROBED, '/pool', '/access', ...directory.listAcl().map((entry) => entry.path)])
+      : [path];
   const result: Record<string, Record<string, 0 | 1>> = {};
   for (const one of paths) {
     const privileges = directory.privileges(holder, one);
@@ -73,7 +78,9 @@ function updateAcl(call: Call): void {
   ];
   if (holders.length === 0)
     throw parameterError(
-      Object.fromEntries(['users', 'groups', 'tokens'].map((key) => [key, "either 'users', 'groups' or 'tokens' is required."])),
+      Object.fromEntries(
+        ['users', 'groups', 'tokens'].map((key) => [key, "either 'users', 'groups' or 'tokens' is required."]),
+      ),
     );
   const propagate = call.number('propagate') === 0 ? 0 : 1;
   for (const roleid of splitList(call.need('roles'))) {
@@ -86,9 +93,12 @@ function updateAcl(call: Call): void {
     for (const { type, ugid } of holders) {
       if (type === 'user' && !directory.users.has(ugid)) throw fail(`user '${ugid}' does not exist`);
       if (type === 'group' && !directory.groups.has(ugid)) throw fail(`group '${ugid}' does not exist`);
-      if (type === 'token' && !directory.tokenOf(ugid)) throw fail(`no such token '${ugid.split('!')[1]}' for user '${ugid.split('!')[0]}'`);
+      if (type === 'token' && !directory.tokenOf(ugid))
+        throw fail(`no such token '${ugid.split('!')[1]}' for user '${ugid.split('!')[0]}'`);
       if (call.flag('delete'))
-        directory.dropAcl((entry) => entry.path === path && entry.type === type && entry.ugid === ugid && entry.roleid === roleid);
+        directory.dropAcl(
+          (entry) => entry.path === path && entry.type === type && entry.ugid === ugid && entry.roleid === roleid,
+        );
       else directory.setAcl({ path, type, ugid, roleid, propagate });
     }
   }
@@ -110,7 +120,9 @@ export const sessionHandlers: Handlers = {
   'GET /access/ticket': () => null,
   'GET /access/permissions': ownPermissions,
   'GET /access': () =>
-    ['users', 'groups', 'roles', 'acl', 'domains', 'openid', 'tfa', 'ticket', 'permissions', 'password'].map((subdir) => ({ subdir })),
+    ['users', 'groups', 'roles', 'acl', 'domains', 'openid', 'tfa', 'ticket', 'permissions', 'password'].map(
+      (subdir) => ({ subdir }),
+    ),
   'GET /access/domains': () => REALMS,
   'GET /access/domains/{realm}': (call) => {
     const realm = REALMS.find((one) => one.realm === call.need('realm'));
@@ -118,20 +130,33 @@ export const sessionHandlers: Handlers = {
     return { type: realm.type, comment: realm.comment, digest: '0'.repeat(40) };
   },
   'GET /access/tfa': (call) =>
-    [...call.lab.directory.users.keys()].map((userid) => ({ userid, entries: [] })).filter(({ userid }) => userid === call.caller.userid || call.can('/access/groups', ['User.Modify', 'Sys.Audit'], true)),
+    [...call.lab.directory.users.keys()]
+      .map((userid) => ({ userid, entries: [] }))
+      .filter(
+        ({ userid }) => userid === call.caller.userid || call.can('/access/groups', ['User.Modify', 'Sys.Audit'], true),
+      ),
   'GET /access/acl': (call) =>
     call.lab.directory
       .listAcl()
       .filter((entry) => call.can('/access', ['Sys.Audit']) || call.can(entry.path, ['Permissions.Modify'])),
   'PUT /access/acl': updateAcl,
   'GET /access/roles': (call) => [
-    ...[...BUILT_IN_ROLES].map(([roleid, privileges]) => ({ roleid, privs: [...privileges].sort().join(','), special: 1 })),
-    ...[...call.lab.directory.roles].map(([roleid, privileges]) => ({ roleid, privs: [...privileges].sort().join(','), special: 0 })),
+    ...[...BUILT_IN_ROLES].map(([roleid, privileges]) => ({
+      roleid,
+      privs: [...privileges].sort().join(','),
+      special: 1,
+    })),
+    ...[...call.lab.directory.roles].map(([roleid, privileges]) => ({
+      roleid,
+      privs: [...privileges].sort().join(','),
+      special: 0,
+    })),
   ],
   'POST /access/roles': (call) => {
     const id = call.need('roleid');
     if (call.lab.directory.roleExists(id)) throw fail(`create role failed: role '${id}' already exists`);
-    if (id.startsWith('PVE')) throw parameterError({ roleid: "cannot use role ID starting with the (case-insensitive) 'PVE' namespace" });
+    if (id.startsWith('PVE'))
+      throw parameterError({ roleid: "cannot use role ID starting with the (case-insensitive) 'PVE' namespace" });
     call.lab.directory.saveRole(id, rolePrivileges(call.text('privs') ?? ''));
   },
   'GET /access/roles/{roleid}': (call) => {

@@ -60,7 +60,9 @@ export class Tickets {
   verifyCsrf(userid: string, token: string): boolean {
     const [, stamp = '', signature = ''] = /^([0-9A-F]{8}):(\S+)$/.exec(token) ?? [];
     if (!stamp) return false;
-    return equal(signature, this.sign(`csrf:${stamp}:${userid}`, 32).replace(/=+$/, '')) && this.isFresh(stamp, LIFETIME);
+    return (
+      equal(signature, this.sign(`csrf:${stamp}:${userid}`, 32).replace(/=+$/, '')) && this.isFresh(stamp, LIFETIME)
+    );
   }
 
   /** `path` is what the console belongs to: `/vms/100`. */

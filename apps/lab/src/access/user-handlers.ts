@@ -92,7 +92,12 @@ function createToken(call: Call): unknown {
   const value = randomUUID();
   const privsep = call.number('privsep') === 0 ? 0 : 1;
   const comment = call.text('comment');
-  user.tokens[name] = { secretHash: hashSecret(value), privsep, expire: call.number('expire') ?? 0, ...(comment ? { comment } : {}) };
+  user.tokens[name] = {
+    secretHash: hashSecret(value),
+    privsep,
+    expire: call.number('expire') ?? 0,
+    ...(comment ? { comment } : {}),
+  };
   call.lab.directory.saveUser(user);
   const info: Record<string, string> = { privsep: String(privsep) };
   if (comment) info.comment = comment;
@@ -115,7 +120,9 @@ function updateToken(call: Call): unknown {
 }
 
 function members(call: Call, group: string): string[] {
-  return [...call.lab.directory.users.values()].filter((user) => user.groups.includes(group)).map((user) => user.userid);
+  return [...call.lab.directory.users.values()]
+    .filter((user) => user.groups.includes(group))
+    .map((user) => user.userid);
 }
 
 function existingGroup(call: Call): { comment?: string } {
@@ -160,8 +167,14 @@ export const userHandlers: Handlers = {
   },
   'GET /access/groups': (call) =>
     [...call.lab.directory.groups]
-      .filter(([groupid]) => call.can(`/access/groups/${groupid}`, ['User.Modify', 'Group.Allocate', 'Sys.Audit'], true))
-      .map(([groupid, group]) => ({ groupid, users: members(call, groupid).join(','), ...(group.comment ? { comment: group.comment } : {}) })),
+      .filter(([groupid]) =>
+        call.can(`/access/groups/${groupid}`, ['User.Modify', 'Group.Allocate', 'Sys.Audit'], true),
+      )
+      .map(([groupid, group]) => ({
+        groupid,
+        users: members(call, groupid).join(','),
+        ...(group.comment ? { comment: group.comment } : {}),
+      })),
   'POST /access/groups': (call) => {
     const id = call.need('groupid');
     if (call.lab.directory.groups.has(id)) throw fail(`create group failed: group '${id}' already exists`);

@@ -36,8 +36,14 @@ export interface Fault {
 }
 
 const like = (pattern: string, text: string) =>
-  new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`).test(text);
-const has = <T extends string>(list: readonly T[], value: string): value is T => (list as readonly string[]).includes(value);
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  ).test(text);
+const has = <T extends string>(list: readonly T[], value: string): value is T =>
+  (list as readonly string[]).includes(value);
 
 export class FaultBook {
   private readonly rules: Fault[] = [];

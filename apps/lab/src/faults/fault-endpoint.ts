@@ -61,12 +61,15 @@ export async function handleFaultRequest(lab: Lab, request: IncomingMessage, res
   const local = peer === '::1' || peer.startsWith('127.') || peer.startsWith('::ffff:127.');
   const [, id] = /^\/lab\/faults(?:\/(\d+))?$/.exec(request.url ?? '') ?? [null, null];
   if (!lab.faultsEnabled || !local || id === null) {
-    answer(response, 404, { error: lab.faultsEnabled ? 'no such place' : 'faults are off: start the lab with --faults' });
+    answer(response, 404, {
+      error: lab.faultsEnabled ? 'no such place' : 'faults are off: start the lab with --faults',
+    });
     return;
   }
   try {
     if (request.method === 'GET') answer(response, 200, { faults: lab.faults.list() });
-    else if (request.method === 'DELETE') answer(response, 200, { removed: lab.faults.remove(id ? Number(id) : undefined) });
+    else if (request.method === 'DELETE')
+      answer(response, 200, { removed: lab.faults.remove(id ? Number(id) : undefined) });
     else if (request.method === 'POST') {
       let text = '';
       for await (const chunk of request as AsyncIterable<Buffer>) {

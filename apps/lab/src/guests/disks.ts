@@ -1,11 +1,12 @@
 /** The disks in a guest's configuration: drives of machines, root file system and mount points of containers. */
-import { parsePropertyString, printPropertyString, keysOf, type PropertyValues } from '../schema/property-string.js';
+
+import type { Lab } from '../lab.js';
+import { formatSize } from '../schema/formats.js';
+import { keysOf, type PropertyValues, parsePropertyString, printPropertyString } from '../schema/property-string.js';
 import { methodOf, type Property } from '../schema/schema.js';
 import { definitionOf } from '../schema/validate.js';
-import type { Lab } from '../lab.js';
 import type { ConfigValue, Guest, GuestConfig, GuestType, Volume } from '../state/model.js';
 import { volumeId } from '../state/model.js';
-import { formatSize } from '../schema/formats.js';
 
 const DRIVE = /^(?:(?:ide|sata|scsi|virtio)\d+|efidisk0|tpmstate0)$/;
 const MOUNT = /^(?:rootfs|mp\d+)$/;
@@ -74,7 +75,8 @@ export function ownDisks(lab: Lab, guest: Guest, config = guest.config, withUnus
   });
 }
 
-export const findDisk = (guest: Guest, key: string) => disksOf(guest.type, guest.config, true).find((disk) => disk.key === key);
+export const findDisk = (guest: Guest, key: string) =>
+  disksOf(guest.type, guest.config, true).find((disk) => disk.key === key);
 
 /** The option with its volume and size set as they are now. */
 export function describeDisk(type: GuestType, key: string, values: PropertyValues, volume: Volume): string {

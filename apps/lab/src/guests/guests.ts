@@ -95,8 +95,7 @@ export function digestOf(guest: Guest): string {
 }
 
 export function checkDigest(guest: Guest, digest: string | undefined): void {
-  if (digest !== undefined && digest !== digestOf(guest))
-    throw fail('checksum mismatch (file change by other user?)');
+  if (digest !== undefined && digest !== digestOf(guest)) throw fail('checksum mismatch (file change by other user?)');
 }
 
 /** `VM 100 already exists on node 'pve1'`, of whichever kind has the id. */

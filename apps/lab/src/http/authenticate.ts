@@ -41,12 +41,7 @@ function byToken(lab: Lab, credential: string): Caller {
 }
 
 /** Throws the bodyless 401s. Undefined for the few requests that need nobody. */
-export function authenticate(
-  lab: Lab,
-  request: IncomingMessage,
-  method: string,
-  path: string,
-): Caller | undefined {
+export function authenticate(lab: Lab, request: IncomingMessage, method: string, path: string): Caller | undefined {
   if (OPEN.includes(`${method} ${path}`)) return undefined;
   const header = request.headers.authorization ?? '';
   const token = /^PVEAPIToken[= ](.*)$/.exec(header)?.[1];

@@ -120,7 +120,9 @@ function parseJson(text: string): RawParameters {
     value = text.trim() === '' ? {} : JSON.parse(text);
   } catch {
     // Proxmox shows where its Perl parser gave up; clients only see that it is a 500 with such a line.
-    throw fail('malformed JSON string, neither tag, array, object, number, string or atom, at character offset 0 (before "...") at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 923.');
+    throw fail(
+      'malformed JSON string, neither tag, array, object, number, string or atom, at character offset 0 (before "...") at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 923.',
+    );
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value))
     throw fail('Not a HASH reference at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 945.');

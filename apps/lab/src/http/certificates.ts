@@ -17,7 +17,11 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const YEAR = 365 * 24 * 3600 * 1000;
 
 const pem = (label: string, data: ArrayBuffer) =>
-  `-----BEGIN ${label}-----\n${(Buffer.from(data).toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END ${label}-----\n`;
+  `-----BEGIN ${label}-----\n${(
+    Buffer.from(data)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  ).join('\n')}\n-----END ${label}-----\n`;
 
 async function newKeys(): Promise<{ pair: webcrypto.CryptoKeyPair; text: string }> {
   const pair = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
@@ -98,5 +102,10 @@ export async function serverCertificate(
     write(file('server.pem'), `${issued.toString('pem')}\n`, 0o644);
   }
   const certificate = readFileSync(file('server.pem'), 'utf8');
-  return { caCertificate, certificate, key: readFileSync(file('server.key'), 'utf8'), fingerprint: fingerprintOf(certificate) };
+  return {
+    caCertificate,
+    certificate,
+    key: readFileSync(file('server.key'), 'utf8'),
+    fingerprint: fingerprintOf(certificate),
+  };
 }

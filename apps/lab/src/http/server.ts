@@ -1,7 +1,8 @@
 /** The TLS server: reads a request, lets faults act, dispatches it, and writes the answer in Proxmox's clothes. */
+
+import { rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../faults/fault-book.js';
@@ -68,7 +69,12 @@ async function act(fault: Fault, response: ServerResponse, signal: AbortSignal):
   if (fault.effect === 'fail') throw fail(fault.message ?? 'lab: fault on demand');
   if (fault.effect === 'status') {
     const status = fault.status ?? 596;
-    throw new ApiError(status, fault.message ?? (status === 595 ? 'No route to host' : 'Broken pipe'), undefined, status > 590);
+    throw new ApiError(
+      status,
+      fault.message ?? (status === 595 ? 'No route to host' : 'Broken pipe'),
+      undefined,
+      status > 590,
+    );
   }
   return false;
 }
@@ -154,7 +160,8 @@ export class LabServer {
       const target = splitUrl(url);
       if (!target) throw new ApiError(501, 'no such uri');
       format = target.format;
-      if (!['GET', 'POST', 'PUT', 'DELETE'].includes(method)) throw new ApiError(501, `method '${method}' not available`);
+      if (!['GET', 'POST', 'PUT', 'DELETE'].includes(method))
+        throw new ApiError(501, `method '${method}' not available`);
       const fault = this.lab.faults.forRequest(method, target.path);
       const caller = authenticate(this.lab, request, method, target.path);
       const gone = new AbortController();

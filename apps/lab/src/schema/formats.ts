@@ -71,11 +71,11 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'pve-bridge-id': match(/^[-_.\w\d]+$/, (value) => `invalid bridge ID '${value}'`),
   'pve-vmid': match(/^[1-9][0-9]{2,8}$/, 'value does not look like a valid VM ID'),
   'pve-node': match(new RegExp(`^${NAME}$`), 'value does not look like a valid node name'),
-  'mac-addr': match(
-    /^[a-f0-9][02468ace](?::[a-f0-9]{2}){5}$/i,
-    'value does not look like a valid unicast MAC address',
+  'mac-addr': match(/^[a-f0-9][02468ace](?::[a-f0-9]{2}){5}$/i, 'value does not look like a valid unicast MAC address'),
+  'mac-prefix': match(
+    /^[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}:?$/i,
+    'value is not a valid unicast MAC address prefix',
   ),
-  'mac-prefix': match(/^[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}:?$/i, 'value is not a valid unicast MAC address prefix'),
   ipv4: when(isIPv4, 'value does not look like a valid IPv4 address'),
   ipv6: when(isIPv6, 'value does not look like a valid IPv6 address'),
   ip: when(address, 'value does not look like a valid IP address'),
@@ -87,7 +87,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     'value does not look like a valid IP address or CIDR network',
   ),
   IPorCIDRorAlias: when(
-    (value) => address(value) || cidr4(value) || cidr6(value) || /^(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]+$/.test(value),
+    (value) =>
+      address(value) || cidr4(value) || cidr6(value) || /^(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]+$/.test(value),
     'value does not look like a valid IP address or CIDR network',
   ),
   'pve-ipv4-config': when(
@@ -104,7 +105,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     'value does not look like a valid email address or user name',
   ),
   'dns-name': match(DNS_NAME, 'value does not look like a valid DNS name'),
-  'lxc-ip-with-ll-iface': when((value) => address(value.replace(/%.+$/, '')), 'value does not look like a valid IP address'),
+  'lxc-ip-with-ll-iface': when(
+    (value) => address(value.replace(/%.+$/, '')),
+    'value does not look like a valid IP address',
+  ),
   address: when(
     (value) => address(value) || DNS_NAME.test(value),
     (value) => `value does not look like a valid address: ${value}`,
@@ -112,7 +116,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'pve-iface': match(/^[a-z][a-z0-9_]{1,20}([:.]\d+)?$/i, (value) => `invalid network interface name '${value}'`),
   'disk-size': match(SIZE, (value) => `value does not look like a valid disk size: ${value}`),
   'pve-startup-order': when(
-    (value) => value.split(',').every((part) => part.trim() === '' || /^(?:(?:order=)?\d+|up=\d+|down=\d+)$/.test(part)),
+    (value) =>
+      value.split(',').every((part) => part.trim() === '' || /^(?:(?:order=)?\d+|up=\d+|down=\d+)$/.test(part)),
     'unable to parse startup options',
   ),
   'pve-tag': match(/^[a-z0-9_][a-z0-9_\-+.]*$/i, 'invalid characters in tag'),
@@ -133,7 +138,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'pve-volume-id-or-absolute-path': (value) => {
     if (!value.startsWith('/')) volumeId(value);
   },
-  'pve-lxc-mp-string': when((value) => !value.split('/').some((part) => part === '.' || part === '..'), 'illegal character sequence for mount point'),
+  'pve-lxc-mp-string': when(
+    (value) => !value.split('/').some((part) => part === '.' || part === '..'),
+    'illegal character sequence for mount point',
+  ),
   'pve-storage-path': match(/^[/][^\s;()]+/, (value) => `value does not look like a valid absolute path: ${value}`),
   'pve-storage-content': match(
     /^(images|rootdir|vztmpl|iso|backup|snippets|import|none)$/,

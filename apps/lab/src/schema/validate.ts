@@ -11,8 +11,23 @@ export type ParameterErrors = Record<string, string>;
 
 /** How many of an indexed option there are (`net0` … `net31`); Proxmox's own limits. */
 const INDEX_LIMITS: Readonly<Record<string, number>> = {
-  net: 32, ipconfig: 32, scsi: 31, virtio: 16, sata: 6, ide: 4, unused: 256, mp: 256, dev: 256, serial: 4, parallel: 3,
-  hostpci: 16, usb: 14, numa: 8, virtiofs: 10, acmedomain: 6, link: 8,
+  net: 32,
+  ipconfig: 32,
+  scsi: 31,
+  virtio: 16,
+  sata: 6,
+  ide: 4,
+  unused: 256,
+  mp: 256,
+  dev: 256,
+  serial: 4,
+  parallel: 3,
+  hostpci: 16,
+  usb: 14,
+  numa: 8,
+  virtiofs: 10,
+  acmedomain: 6,
+  link: 8,
 };
 const UNKNOWN = 'property is not defined in schema and the schema does not allow additional properties';
 
@@ -82,7 +97,8 @@ function checkProperty(raw: RawValue, property: Property, path: string, errors: 
   let value = raw;
   if (Array.isArray(value) && type === 'string' && /-list$/.test(property.format ?? ''))
     value = (value as readonly RawValue[]).map(text).join(';');
-  if (value === null || typeof value === 'object') return add(errors, path, `type check ('${type}') failed - got ${kindOf(value)}`);
+  if (value === null || typeof value === 'object')
+    return add(errors, path, `type check ('${type}') failed - got ${kindOf(value)}`);
   const plain = text(value);
   if (type === 'boolean' && plain !== '0' && plain !== '1')
     return add(errors, path, `type check ('boolean') failed - got '${plain}'`);

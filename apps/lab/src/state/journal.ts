@@ -3,7 +3,17 @@
  * request is answered, so `kill -9` loses nothing. At start (and when it has grown) the journal is folded into a snapshot
  * that is synced and renamed into place. A torn last line, all that a kill can leave, is dropped.
  */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 interface Line {

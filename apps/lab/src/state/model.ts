@@ -46,7 +46,15 @@ export interface Guest {
   pendingDelete: string[];
   snapshots: Record<string, Snapshot>;
   /** Set while it runs. */
-  running?: { since: number; pid: number; paused?: boolean };
+  running?: {
+    readonly since: number;
+    readonly pid: number;
+    readonly paused?: boolean;
+    /** A machine without a disk to boot from: it runs, but nothing is in it. */
+    readonly hollow?: boolean;
+  };
+  /** Given when a container was made, and not part of its configuration. */
+  setup?: { sshKeys?: string; passwordHash?: string };
   firewall?: FirewallRecord;
   /** Changes with every new installation of the guest; what its fake host key is made of. */
   readonly instance: string;
@@ -76,7 +84,11 @@ export interface Volume {
   notes?: string;
   protected?: 1;
   /** Backups: what is needed to bring the guest back. */
-  readonly backup?: { readonly type: GuestType; readonly config: GuestConfig; readonly volumes: readonly BackupVolume[] };
+  readonly backup?: {
+    readonly type: GuestType;
+    readonly config: GuestConfig;
+    readonly volumes: readonly BackupVolume[];
+  };
 }
 
 export interface BackupVolume {

@@ -51,6 +51,9 @@ export function checkSpace(lab: Lab, storage: StorageRecord, node: string, bytes
   if (spaceOf(lab, storage, node).avail >= bytes && !lab.faults.isStorageFull(storage.storage)) return;
   const pool = String(storage.options.pool ?? storage.options.vgname ?? storage.storage);
   if (storage.type === 'zfspool') throw new Error(`zfs error: cannot create '${pool}/${name}': out of space`);
-  if (storage.type === 'lvmthin') throw new Error(`lvcreate '${pool}/${name}' error:   Cannot create new thin volume, free space in thin pool ${pool}/data reached threshold.`);
+  if (storage.type === 'lvmthin')
+    throw new Error(
+      `lvcreate '${pool}/${name}' error:   Cannot create new thin volume, free space in thin pool ${pool}/data reached threshold.`,
+    );
   throw new Error(`unable to create image: cannot allocate '${name}': No space left on device`);
 }

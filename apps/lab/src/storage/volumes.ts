@@ -20,11 +20,20 @@ export interface NewVolume {
   readonly suffix?: string;
 }
 
-export type VolumeSource = { readonly image: string; readonly used: number } | { readonly empty: true } | { readonly clone: Volume; readonly linked: boolean; readonly fresh: boolean };
+export type VolumeSource =
+  | { readonly image: string; readonly used: number }
+  | { readonly empty: true }
+  | { readonly clone: Volume; readonly linked: boolean; readonly fresh: boolean };
 
 export const runtimeVolume = (volume: Volume): RuntimeVolume => ({
   storage: volume.storage,
-  name: volume.runtimeName ?? volume.name.split('/').at(-1)?.replace(/\.\w+$/, '') ?? volume.name,
+  name:
+    volume.runtimeName ??
+    volume.name
+      .split('/')
+      .at(-1)
+      ?.replace(/\.\w+$/, '') ??
+    volume.name,
   sizeBytes: volume.size,
 });
 
@@ -59,7 +68,8 @@ export async function createVolume(
   const storage = loadStorage(lab, wanted.storage, wanted.node);
   const { name, base, format } = freeName(lab, wanted, storage);
   const linked = 'clone' in source && source.linked ? source.clone : undefined;
-  const used = 'image' in source ? Math.min(source.used, wanted.size) : 'clone' in source && !linked ? source.clone.used : 0;
+  const used =
+    'image' in source ? Math.min(source.used, wanted.size) : 'clone' in source && !linked ? source.clone.used : 0;
   checkSpace(lab, storage, wanted.node, used, base);
   const volume: Volume = {
     storage: wanted.storage,
@@ -125,7 +135,9 @@ export function checkNotInUse(lab: Lab, volume: Volume): void {
 
 /** The volume a template keeps: `vm-…` becomes `base-…`, `subvol-…` becomes `basevol-…`; the bytes stay where they are. */
 export function toBase(lab: Lab, volume: Volume): Volume {
-  const name = volume.name.replace(/(^|\/)vm-(\d+-[^/]+)$/, '$1base-$2').replace(/(^|\/)subvol-(\d+-[^/]+)$/, '$1basevol-$2');
+  const name = volume.name
+    .replace(/(^|\/)vm-(\d+-[^/]+)$/, '$1base-$2')
+    .replace(/(^|\/)subvol-(\d+-[^/]+)$/, '$1basevol-$2');
   const next = { ...volume, name };
   lab.state.replaceVolume(volume, next);
   return next;

@@ -1,0 +1,41 @@
+/** Every implemented method of the API in one table. */
+import { sessionHandlers } from './access/session-handlers.js';
+import { userHandlers } from './access/user-handlers.js';
+import { clusterHandlers } from './cluster/cluster-handlers.js';
+import { firewallHandlers } from './cluster/firewall-handlers.js';
+import { haHandlers } from './cluster/ha.js';
+import { poolHandlers } from './cluster/pool-handlers.js';
+import { cloneHandlers } from './guests/clone.js';
+import { configHandlers } from './guests/config-handlers.js';
+import { consoleHandlers } from './guests/console-handlers.js';
+import { guestHandlers } from './guests/guest-handlers.js';
+import { powerHandlers } from './guests/power-handlers.js';
+import { snapshotHandlers } from './guests/snapshots.js';
+import type { Handlers } from './http/call.js';
+import { containerHandlers } from './lxc/container-handlers.js';
+import { nodeHandlers } from './nodes/node-handlers.js';
+import { agentHandlers } from './qemu/agent-handlers.js';
+import { contentHandlers } from './storage/content-handlers.js';
+import { storageHandlers } from './storage/storage-handlers.js';
+import { taskHandlers } from './tasks/task-handlers.js';
+
+export const HANDLERS: Handlers = {
+  ...sessionHandlers,
+  ...userHandlers,
+  ...clusterHandlers,
+  ...firewallHandlers,
+  ...haHandlers,
+  ...poolHandlers,
+  ...nodeHandlers,
+  ...taskHandlers,
+  ...storageHandlers,
+  ...contentHandlers,
+  ...guestHandlers,
+  ...configHandlers,
+  ...powerHandlers,
+  ...snapshotHandlers,
+  ...cloneHandlers,
+  ...consoleHandlers,
+  ...containerHandlers,
+  ...agentHandlers,
+};

@@ -1,0 +1,147 @@
+/** What lists and status/current say of a guest. */
+import type { Lab } from '../lab.js';
+import { QEMU_VERSION } from '../qemu/create-machine.js';
+import type { GuestUsage } from '../runtime/guest-runtime.port.js';
+import type { Guest } from '../state/model.js';
+import { parseMemory } from './definition.js';
+import { ownDisks } from './disks.js';
+
+const IDLE: GuestUsage = {
+  running: false,
+  uptimeSeconds: 0,
+  cpu: 0,
+  memoryBytes: 0,
+  diskBytes: 0,
+  netInBytes: 0,
+  netOutBytes: 0,
+};
+
+export const nameOf = (guest: Guest) =>
+  String(
+    (guest.type === 'qemu' ? guest.config.name : guest.config.hostname) ??
+      `${guest.type === 'qemu' ? 'VM' : 'CT'}${guest.vmid}`,
+  );
+
+export const cpusOf = (guest: Guest) =>
+  guest.type === 'qemu'
+    ? Number(guest.config.cores ?? 1) * Number(guest.config.sockets ?? 1)
+    : Number(guest.config.cores ?? 1);
+
+/** Bytes of the root file system or boot disk. */
+export function maxDisk(lab: Lab, guest: Guest): number {
+  const disks = ownDisks(lab, guest).filter((disk) => !disk.isCdrom);
+  return (disks.find((disk) => disk.key === 'rootfs') ?? disks[0])?.volume.size ?? 0;
+}
+
+export const uptimeOf = (lab: Lab, guest: Guest) =>
+  guest.running ? Math.max(1, Math.floor((lab.now() - guest.running.since) / 1000)) : 0;
+
+export const statusOf = (guest: Guest) => (guest.running ? 'running' : 'stopped');
+
+export async function usageOf(lab: Lab, guest: Guest): Promise<GuestUsage> {
+  return guest.running && !guest.running.hollow ? await lab.runtime.usage(guest.vmid) : IDLE;
+}
+
+function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unknown> {
+  const maxmem = parseMemory(guest.config.memory) * 2 ** 20;
+  const disk = guest.type === 'lxc' ? usage.diskBytes : 0;
+  return {
+    vmid: guest.vmid,
+    name: nameOf(guest),
+    status: statusOf(guest),
+    cpus: cpusOf(guest),
+    maxmem,
+    mem: usage.memoryBytes,
+    maxdisk: maxDisk(lab, guest),
+    disk,
+    uptime: uptimeOf(lab, guest),
+    cpu: usage.cpu,
+    netin: usage.netInBytes,
+    netout: usage.netOutBytes,
+    diskread: 0,
+    diskwrite: 0,
+    ...(guest.running ? { pid: guest.running.pid } : {}),
+    ...(guest.config.tags === undefined ? {} : { tags: guest.config.tags }),
+    ...(guest.config.template === 1 ? { template: 1 } : {}),
+    ...(guest.config.lock === undefined ? {} : { lock: guest.config.lock }),
+  };
+}
+
+/** One row of GET /nodes/{node}/qemu or /lxc; figures of use are left to status/current. */
+export function listEntry(lab: Lab, guest: Guest): Record<string, unknown> {
+  const figures = lab.state.figures.get(guest.vmid);
+  const usage = {
+    ...IDLE,
+    memoryBytes: guest.running ? (figures?.mem ?? 0) : 0,
+    cpu: figures?.cpu ?? 0,
+    diskBytes: figures?.disk ?? 0,
+  };
+  const entry = common(lab, guest, usage);
+  return guest.type === 'lxc'
+    ? { ...entry, type: 'lxc', swap: 0, maxswap: Number(guest.config.swap ?? 512) * 2 ** 20 }
+    : entry;
+}
+
+export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<string, unknown>> {
+  const usage = await usageOf(lab, guest);
+  const entry = common(lab, guest, usage);
+  const kind = guest.type === 'qemu' ? 'vm' : 'ct';
+  const managed = lab.journal.get<{ state?: string; group?: string }>('ha-resource', `${kind}:${guest.vmid}`);
+  const ha = managed ? { managed: 1, state: managed.state ?? 'started' } : { managed: 0 };
+  if (guest.type === 'lxc')
+    return {
+      ...entry,
+      type: 'lxc',
+      ha,
+      swap: 0,
+      maxswap: Number(guest.config.swap ?? 512) * 2 ** 20,
+      ...(guest.running
+        ? {
+            pressurecpusome: '0.00',
+            pressurecpufull: '0.00',
+            pressureiosome: '0.00',
+            pressureiofull: '0.00',
+            pressurememorysome: '0.00',
+            pressurememoryfull: '0.00',
+          }
+        : {}),
+    };
+  const agent = /^(1|enabled=1)/.test(String(guest.config.agent ?? '0'));
+  return {
+    ...entry,
+    ha,
+    qmpstatus: guest.running?.paused ? 'paused' : statusOf(guest),
+    ...(agent ? { agent: 1 } : {}),
+    ...(Object.keys(guest.config).some((key) => /^serial\d$/.test(key)) ? { serial: 1 } : {}),
+    memhost: usage.memoryBytes,
+    ...(guest.running
+      ? {
+          'running-machine': 'pc-i440fx-10.0+pve1',
+          'running-qemu': QEMU_VERSION,
+          balloon: entry.maxmem,
+          ballooninfo: { max_mem: entry.maxmem, actual: entry.maxmem },
+          'proxmox-support': { 'pbs-library-version': 'lab' },
+          nics: Object.fromEntries(
+            Object.keys(guest.config)
+              .filter((key) => /^net\d+$/.test(key))
+              .map((key) => [
+                `tap${guest.vmid}i${key.slice(3)}`,
+                { netin: usage.netInBytes, netout: usage.netOutBytes },
+              ]),
+          ),
+          blockstat: Object.fromEntries(
+            ownDisks(lab, guest).map((disk) => [
+              disk.key,
+              { rd_bytes: 0, wr_bytes: 0, rd_operations: 0, wr_operations: 0 },
+            ]),
+          ),
+          pressurecpusome: 0,
+          pressurecpufull: 0,
+          pressureiosome: 0,
+          pressureiofull: 0,
+          pressurememorysome: 0,
+          pressurememoryfull: 0,
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+/** `lab start|status|reset`: the lab as a program of its own. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { resetRuntime } from './runtime-choice.js';
+import { startLab } from './start-lab.js';
+import { holderOf } from './state/folder-lock.js';
+
+interface StartFlags {
+  name: string;
+  state: string;
+  host: string;
+  port: number;
+  guests: 'none' | 'lxc';
+  nodes: string[];
+  faults?: boolean;
+  allowRemote?: boolean;
+  keepGuests?: boolean;
+  lag: number;
+  latency: Record<string, number>;
+}
+
+const number = (text: string) => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number is wanted');
+  return Number(text);
+};
+const names = (text: string) => text.split(',').filter((part) => part !== '');
+const latency = (text: string, before: Record<string, number> = {}) => {
+  const [type = '', milliseconds = ''] = text.split('=');
+  return { ...before, [type]: number(milliseconds) };
+};
+const kind = (text: string) => {
+  if (text !== 'none' && text !== 'lxc') throw new InvalidArgumentError('none or lxc');
+  return text;
+};
+
+/** What another program needs to use the lab; the secrets lie in files of their own beside it. */
+const accessFile = (state: string) => join(state, 'access.json');
+
+async function start(flags: StartFlags): Promise<void> {
+  const state = resolve(flags.state);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const lab = await startLab({
+    name: flags.name,
+    stateDir: state,
+    listen: { host: flags.host, port: flags.port },
+    allowRemote: flags.allowRemote ?? false,
+    nodes: flags.nodes,
+    guests: flags.guests,
+    faults: flags.faults ?? false,
+    figuresLagSeconds: flags.lag,
+    latencies: flags.latency,
+  });
+  const access = {
+    url: lab.url,
+    fingerprint: lab.fingerprint,
+    caCertificate: lab.caCertificate,
+    token: lab.rootToken,
+    username: lab.credentials.username,
+    password: lab.credentials.password,
+    nodes: lab.nodes,
+    pid: process.pid,
+  };
+  writeFileSync(`${accessFile(state)}.tmp`, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${accessFile(state)}.tmp`, accessFile(state));
+  process.stdout.write(
+    `Lab '${flags.name}' (${flags.guests === 'none' ? 'API only, guests are not real' : 'guests are system containers'}): ${lab.url}\n`,
+  );
+  process.stdout.write(`fingerprint ${lab.fingerprint}\naccess      ${accessFile(state)}\n`);
+  let ending = false;
+  const end = () => {
+    if (ending) process.exit(1);
+    ending = true;
+    lab.close({ keepGuests: flags.keepGuests ?? false }).then(
+      () => {
+        rmSync(accessFile(state), { force: true });
+        process.exit(0);
+      },
+      (error: unknown) => {
+        process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
+
+function status(flags: { state: string }): void {
+  const state = resolve(flags.state);
+  const pid = holderOf(state);
+  const known = pid !== undefined && existsSync(accessFile(state));
+  const url = known ? (JSON.parse(readFileSync(accessFile(state), 'utf8')) as { url: string }).url : undefined;
+  process.stdout.write(
+    pid === undefined ? `not running (${state})\n` : `running, pid ${pid}${url ? `, ${url}` : ''}\n`,
+  );
+  process.exitCode = pid === undefined ? 3 : 0;
+}
+
+async function reset(flags: { name: string; state: string }): Promise<void> {
+  const state = resolve(flags.state);
+  const pid = holderOf(state);
+  if (pid !== undefined) throw new Error(`the lab in ${state} is running (pid ${pid}); stop it first`);
+  await resetRuntime({ name: flags.name, stateDir: state });
+  rmSync(state, { recursive: true, force: true });
+  process.stdout.write(`nothing of lab '${flags.name}' is left\n`);
+}
+
+const program = new Command('lab').description('A Proxmox VE API server for trying things out (Bastide lab)');
+program
+  .command('start')
+  .requiredOption('--state <folder>', "the lab's own folder")
+  .option('--name <name>', 'names the cluster and what the lab makes', 'lab')
+  .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
+  .option('--port <port>', '0 takes a free one', number, 8006)
+  .option('--guests <kind>', 'lxc: real system containers; none: API only', kind, 'none')
+  .option('--nodes <names>', 'comma separated', names, ['lab1'])
+  .option('--faults', 'switch POST /lab/faults on')
+  .option('--lag <seconds>', 'how far cluster/resources is behind', number, 10)
+  .option(
+    '--latency <type=ms>',
+    'a task of this type takes at least that long; * for all; may be repeated',
+    latency,
+    {},
+  )
+  .option('--keep-guests', 'leave guests running at the end')
+  .option('--allow-remote', 'listen on an address other than loopback')
+  .action(start);
+program.command('status').requiredOption('--state <folder>').action(status);
+program.command('reset').requiredOption('--state <folder>').option('--name <name>', 'as at start', 'lab').action(reset);
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,112 @@
+/** /nodes/{node}/tasks: list with filters, status, log, abort. */
+import { forbidden, parameterError } from '../http/api-error.js';
+import type { Call, Handlers } from '../http/call.js';
+import { splitList } from '../schema/formats.js';
+import { describeTask, type TaskRecord } from './tasks.js';
+import { parseUpid } from './upid.js';
+
+const isOk = (status: string) => status === 'OK';
+const isWarning = (status: string) => /^WARNINGS: \d+$/.test(status);
+
+function kindOf(status: string): 'ok' | 'warning' | 'error' | 'unknown' {
+  if (isOk(status)) return 'ok';
+  if (isWarning(status)) return 'warning';
+  return status === 'unexpected status' || status.startsWith('unable to read tail') ? 'unknown' : 'error';
+}
+
+function list(call: Call): unknown {
+  const source = call.text('source') ?? 'archive';
+  const all = call.can(`/nodes/${call.node}`, ['Sys.Audit']);
+  const filter = splitList((call.text('statusfilter') ?? '').toLowerCase());
+  const since = call.number('since');
+  const until = call.number('until');
+  const vmid = call.text('vmid');
+  const type = call.text('typefilter');
+  const user = call.text('userfilter')?.toLowerCase();
+  const rows: Record<string, unknown>[] = [];
+  for (const record of call.lab.tasks.list()) {
+    const task = describeTask(record);
+    const running = record.status === undefined;
+    if (task.node !== call.node) continue;
+    if (!all && task.owner !== call.caller.userid) continue;
+    if (source === 'active' ? !running : source === 'archive' && running) continue;
+    if (vmid !== undefined && task.id !== vmid) continue;
+    if (type !== undefined && task.type !== type) continue;
+    if (user !== undefined && !task.user.toLowerCase().includes(user)) continue;
+    if (since !== undefined && task.starttime < since) continue;
+    if (until !== undefined && task.starttime > until) continue;
+    if (call.flag('errors') && (running || kindOf(record.status ?? '') === 'ok')) continue;
+    if (filter.length > 0 && (running || !filter.includes(kindOf(record.status ?? '')))) continue;
+    rows.push({
+      upid: record.upid,
+      node: task.node,
+      pid: task.pid,
+      pstart: task.pstart,
+      starttime: task.starttime,
+      type: task.type,
+      id: task.id,
+      // While a task runs its user holds the token as well.
+      user: running ? task.user : task.owner,
+      ...(task.tokenid ? { tokenid: task.tokenid } : {}),
+      ...(running ? { status: 'RUNNING' } : { status: record.status, endtime: record.endtime }),
+    });
+  }
+  call.extra.total = rows.length;
+  const start = call.number('start') ?? 0;
+  return rows.slice(start, start + (call.number('limit') ?? 50));
+}
+
+/** The task under this node's path. Somebody else's is shown only to who may audit the node. */
+function existing(call: Call, privileges: readonly string[] = ['Sys.Audit']): TaskRecord {
+  const text = call.need('upid');
+  const upid = parseUpid(text);
+  if (!upid) throw parameterError({ upid: `unable to parse worker upid '${text}'` });
+  const record = call.lab.tasks.get(text);
+  const owner = upid.user.split('!')[0];
+  if (owner !== call.caller.userid || (call.caller.isToken && upid.user !== call.caller.id && upid.user.includes('!')))
+    if (!call.can(`/nodes/${call.node}`, privileges)) throw forbidden(`/nodes/${call.node}, ${privileges.join('|')}`);
+  if (!record || upid.node !== call.node) throw parameterError({ upid: 'no such task' });
+  return record;
+}
+
+function status(call: Call): unknown {
+  const record = existing(call);
+  const task = describeTask(record);
+  return {
+    upid: record.upid,
+    node: task.node,
+    pid: task.pid,
+    pstart: task.pstart,
+    starttime: task.starttime,
+    type: task.type,
+    id: task.id,
+    user: task.owner,
+    ...(task.tokenid ? { tokenid: task.tokenid } : {}),
+    status: record.status === undefined ? 'running' : 'stopped',
+    ...(record.status === undefined ? {} : { exitstatus: record.status }),
+  };
+}
+
+function log(call: Call): unknown {
+  const record = existing(call);
+  const start = call.number('start') ?? 0;
+  const limit = call.number('limit') ?? 50;
+  call.extra.total = record.log.length;
+  const lines = limit === 0 ? record.log.slice(start) : record.log.slice(start, start + limit);
+  if (record.log.length === 0) {
+    call.extra.total = 1;
+    return [{ n: 1, t: 'no content' }];
+  }
+  return lines.map((t, index) => ({ n: start + index + 1, t }));
+}
+
+export const taskHandlers: Handlers = {
+  'GET /nodes/{node}/tasks': list,
+  'GET /nodes/{node}/tasks/{upid}': (call) => (existing(call), [{ name: 'log' }, { name: 'status' }]),
+  'GET /nodes/{node}/tasks/{upid}/status': status,
+  'GET /nodes/{node}/tasks/{upid}/log': log,
+  'DELETE /nodes/{node}/tasks/{upid}': (call) => {
+    call.lab.tasks.abort(existing(call, ['Sys.Modify']).upid);
+    return null;
+  },
+};

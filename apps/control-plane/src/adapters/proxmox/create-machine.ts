@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CallContext } from '../../application/substrates/substrate.port.js';
+import type { CallContext, GuestLocation } from '../../application/substrates/substrate.port.js';
 import type { GuestId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import type { Making } from './create-guest.js';
 import { type GuestConfig, parseDisk, parseGiB, propertyString, rootKey } from './guest-config.js';
-import { type Found, type GuestRow, listGuests, readConfig } from './guest-finder.js';
+import { type Found, findTemplate, readConfig } from './guest-finder.js';
 import { stampDescription, stampSerial, stampTags } from './ownership.js';
 
 /** The user that cloud-init gives our key; hooks run as root on machines as they do in containers. */
@@ -145,9 +145,9 @@ function uuidOf(guest: GuestId): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-async function templateGuest(connection: Connection, vmid: number, context: CallContext): Promise<GuestRow> {
-  const row = (await listGuests(connection, context)).find((r) => r.vmid === vmid && r.kind === 'vm' && r.template);
-  if (row) return row;
+async function templateGuest(connection: Connection, vmid: number, context: CallContext): Promise<GuestLocation> {
+  const found = await findTemplate(connection, vmid, context);
+  if (found) return found;
   throw new WorldFailure({
     code: 'substrate.image_missing',
     retryable: 'never',
@@ -158,7 +158,7 @@ async function templateGuest(connection: Connection, vmid: number, context: Call
 
 async function canLink(
   connection: Connection,
-  source: GuestRow,
+  source: GuestLocation,
   storage: string,
   context: CallContext,
 ): Promise<boolean> {

@@ -10,7 +10,7 @@ import { part } from './proxmox-client.js';
 import { until, within } from './waits.js';
 
 /** How long leftovers may take to disappear after the task's OK, before they are removed one by one. */
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 5_000;
 
 /**
  * stop → wait → destroy with purge → wait → confirm: the guest is gone from the cluster and its volumes from their

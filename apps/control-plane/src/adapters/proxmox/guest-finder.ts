@@ -86,6 +86,17 @@ export async function findStamped(
   return undefined;
 }
 
+/** The template machine of that number. Its config tells: the list shows the flag up to 10 s late. */
+export async function findTemplate(
+  connection: Connection,
+  vmid: number,
+  context: CallContext,
+): Promise<GuestLocation | undefined> {
+  const row = (await listGuests(connection, context)).find((r) => r.vmid === vmid && r.kind === 'vm');
+  const config = row && (await readConfig(connection, row, context));
+  return row && Number(config?.template ?? 0) === 1 ? place(row) : undefined;
+}
+
 export const place = ({ vmid, node, kind }: GuestLocation): GuestLocation => ({ vmid, node, kind });
 
 /**

@@ -2,7 +2,7 @@ import type { CallContext } from '../../application/substrates/substrate.port.js
 import { Refusal } from '../../domain/problem.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
-import { listGuests } from './guest-finder.js';
+import { findTemplate } from './guest-finder.js';
 
 export interface ImageWanted {
   readonly node: string;
@@ -52,7 +52,7 @@ export async function ensureImage(connection: Connection, image: ImageWanted, co
 async function hasImage(connection: Connection, image: ImageWanted, context: CallContext): Promise<boolean> {
   const template = /^template:(\d+)$/.exec(image.volume)?.[1];
   if (template !== undefined) {
-    return (await listGuests(connection, context)).some((r) => r.vmid === Number(template) && r.template);
+    return (await findTemplate(connection, Number(template), context)) !== undefined;
   }
   const volume = parseVolume(image.volume);
   if (volume === undefined) return false;

@@ -184,7 +184,7 @@ export class ProxmoxClient {
     } catch (error) {
       if (error instanceof WorldFailure || error instanceof Refusal) throw error;
       if (limits.signal.aborted) throw limits.signal.reason;
-      if (timer.aborted) throw timedOut(call, ms);
+      if (timer.aborted) throw ms === left ? deadlinePassed(call) : timedOut(call, ms);
       throw classifyNetwork(call, error);
     }
   }

@@ -13,7 +13,11 @@ export async function until<T>(
   let pause = wait.firstMs ?? 150;
   for (let said = false; ; ) {
     wait.context.signal.throwIfAborted();
-    const result = await probe();
+    const result = await probe().catch((error: unknown) => {
+      // The last question itself ran into the deadline: what was waited for is the message, not the question.
+      if (error instanceof WorldFailure && error.failure.code === 'substrate.deadline') throw deadlinePassed(wait.what);
+      throw error;
+    });
     if (result !== undefined) return result;
     if (!said) wait.context.waitingFor?.(wait.what);
     said = true;

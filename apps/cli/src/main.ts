@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addCatalogueCommands } from './commands/catalogue-commands.js';
+import { addDemoCommand } from './commands/demo-command.js';
 import { addLabCommands } from './commands/lab-commands.js';
 import { addRunCommands } from './commands/run-commands.js';
 import { addSiteCommands } from './commands/site-commands.js';
@@ -20,6 +21,7 @@ addCatalogueCommands(program);
 addStackCommands(program);
 addRunCommands(program);
 addSiteCommands(program);
+addDemoCommand(program);
 addLabCommands(program);
 
 try {

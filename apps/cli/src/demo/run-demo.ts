@@ -1,0 +1,187 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Connection, connect } from '../connection.js';
+import { EXIT, type ExitCode, Failure, take } from '../failure.js';
+import { follow } from '../follow.js';
+import { note, paint, print, safe, table } from '../output.js';
+import { Child } from './child.js';
+import { demoSite, labNetworks } from './demo-site.js';
+
+export interface DemoOptions {
+  readonly blueprint: string;
+  readonly state: string;
+  readonly domain: string;
+  readonly port: string;
+  readonly labPort: string;
+  readonly network: string;
+  readonly yes?: boolean;
+  readonly exit?: boolean;
+}
+
+const program = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const LAB_READY_MS = 10 * 60_000;
+const CONTROL_PLANE_READY_MS = 90_000;
+
+/** Lab, control plane, site, blueprint: everything on this machine, until Ctrl-C. Started again, it finds all as it was. */
+export async function runDemo(options: DemoOptions): Promise<ExitCode> {
+  const state = resolve(options.state);
+  await mkdir(join(state, 'lab'), { recursive: true, mode: 0o700 });
+  const children: Child[] = [];
+  const stop = new AbortController();
+  const interrupted = new Promise<void>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (stop.signal.aborted) return;
+        note(`\n${signal === 'SIGINT' ? 'Ctrl-C' : signal}: stopping the demo cleanly …`);
+        stop.abort(new Failure(EXIT.cancelled, 'stopped before the demo was up'));
+        done();
+      });
+    }
+  });
+  try {
+    const exit = await Promise.race([bringUp(options, state, children, stop.signal), interrupted.then(() => EXIT.ok)]);
+    if (exit !== EXIT.ok || options.exit || stop.signal.aborted) return exit;
+    note(paint.dim('\nCtrl-C stops the demo; what is installed stays, and npm run demo brings it back.'));
+    await interrupted;
+    return EXIT.ok;
+  } finally {
+    // Control plane first: its running steps are handed over while the lab still answers.
+    for (const child of children.toReversed()) await child.stop(90_000);
+    if (children.length > 0) note('stopped; nothing is left running.');
+  }
+}
+
+async function bringUp(options: DemoOptions, state: string, children: Child[], signal: AbortSignal): Promise<ExitCode> {
+  const network = Number(options.network);
+  const access = join(state, 'lab', 'access.json');
+  note('starting the lab (the first time it builds the guests’ image, which takes about a minute) …');
+  const lab = new Child(
+    'lab',
+    program('lab/src/main.js'),
+    [
+      'start',
+      '--name',
+      'demo',
+      '--state',
+      join(state, 'lab'),
+      '--port',
+      options.labPort,
+      '--guests',
+      'lxc',
+      ...labNetworks(network).flatMap((entry) => ['--network', entry]),
+    ],
+    join(state, 'lab.log'),
+  );
+  children.push(lab);
+  const facts = await lab.until(
+    async () => {
+      const text = await readFile(access, 'utf8').catch(() => undefined);
+      const found = text
+        ? (JSON.parse(text) as { url: string; fingerprint: string; token: string; hostAddress?: string; pid: number })
+        : undefined;
+      return found && isAlive(found.pid) ? found : undefined;
+    },
+    'the lab’s API',
+    LAB_READY_MS,
+    signal,
+  );
+
+  note('starting the control plane …');
+  const url = `http://127.0.0.1:${options.port}`;
+  const controlPlane = new Child(
+    'control plane',
+    program('control-plane/src/main.js'),
+    ['--role', 'all'],
+    join(state, 'control-plane.log'),
+    {
+      BASTIDE_STATE_DIR: state,
+      BASTIDE_LISTEN: `127.0.0.1:${options.port}`,
+    },
+  );
+  children.push(controlPlane);
+  await controlPlane.until(
+    async () => ((await fetch(`${url}/api/v1/health/ready`).catch(() => undefined))?.ok ? true : undefined),
+    'the control plane’s API',
+    CONTROL_PLANE_READY_MS,
+    signal,
+  );
+  const connection = await connect({ url, tokenFile: join(state, 'api-token') });
+
+  const document = demoSite(
+    {
+      url: facts.url,
+      fingerprint: facts.fingerprint,
+      hostAddress: facts.hostAddress ?? `10.${network}.255.1`,
+      network,
+    },
+    options.domain,
+  );
+  take(
+    await connection.api.PUT('/api/v1/sites/{name}', {
+      params: { path: { name: 'demo' } },
+      body: { document, credentials: { 'pve-token': facts.token } },
+    }),
+  );
+  const plan = take(
+    await connection.api.POST('/api/v1/plans', {
+      body: { site: 'demo', stack: options.blueprint, blueprint: options.blueprint },
+    }),
+  );
+  print(safe(plan.text));
+  if (plan.findings.some((finding) => finding.severity === 'error')) return EXIT.refused;
+  if (plan.steps.length > 0) {
+    const run = take(
+      await connection.api.POST('/api/v1/plans/{id}/apply', {
+        params: { path: { id: plan.id } },
+        body: { hash: plan.hash },
+      }),
+    );
+    const exit = await follow(connection, run.id, { format: 'text', logs: false });
+    if (exit !== EXIT.ok) return exit;
+  }
+  await welcome(connection, options, state, url);
+  return EXIT.ok;
+}
+
+/** Links, first password, how to trust the CA, how to reach the names. */
+async function welcome(connection: Connection, options: DemoOptions, state: string, url: string): Promise<void> {
+  const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: { site: 'demo' } } }));
+  const stack = stacks.find((entry) => entry.name === options.blueprint && entry.state === 'present');
+  if (!stack) return;
+  const view = take(await connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id: stack.id } } }));
+  const credentials = take(
+    await connection.api.POST('/api/v1/stacks/{id}/credentials', { params: { path: { id: stack.id } } }),
+  );
+  const address = view.instances.find((entry) => entry.module === 'gateway')?.guests[0]?.address ?? '';
+  const hosts = [...new Set(view.links.map((link) => new URL(link.url).hostname))];
+  print(
+    `\n${paint.bold('Ready.')}\n${table(
+      ['APP', 'LINK'],
+      view.links.map((link) => [link.title, link.url]),
+    )}`,
+  );
+  print(
+    `\n${paint.bold('First sign-in')}\n${table(
+      ['WHERE', 'WHO', 'PASSWORD'],
+      credentials.map((entry) => [entry.instance, entry.name === 'adminPassword' ? 'admin' : entry.name, entry.value]),
+    )}`,
+  );
+  print(`\n${paint.bold('Trust the site’s CA')} (once, on the machine with the browser)
+  curl -sH "Authorization: Bearer $(cat ${join(state, 'api-token')})" ${url}/api/v1/sites/demo/ca-certificate >/usr/local/share/ca-certificates/bastide-demo.crt && update-ca-certificates`);
+  print(`\n${paint.bold('Reach the names')}
+  echo '${address} ${hosts.join(' ')}' >>/etc/hosts
+  or, without touching anything: chromium --host-resolver-rules='MAP *.${options.domain} ${address}'`);
+  print(
+    `\n${paint.bold('API')}  ${url}/api/v1   ${paint.bold('CLI')}  BASTIDE_STATE_DIR=${state} bin/bastide stack show ${stack.name}`,
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -45,6 +45,8 @@ export interface LabOptions {
   readonly tokens?: readonly { readonly tokenid: string; readonly secret: string; readonly privsep?: boolean }[];
   /** Given at first start only; made up otherwise and kept in `stateDir`. */
   readonly rootPassword?: string;
+  /** Hears what the runtime has to say, with facts as fields. */
+  readonly log?: (message: string, fields?: Record<string, unknown>) => void;
 }
 
 export interface RunningLab {

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import type { LabNetwork } from './runtime/guest-runtime.port.js';
 import { resetRuntime } from './runtime-choice.js';
 import { startLab } from './start-lab.js';
 import { holderOf } from './state/folder-lock.js';
@@ -19,6 +20,7 @@ interface StartFlags {
   keepGuests?: boolean;
   lag: number;
   latency: Record<string, number>;
+  network: LabNetwork[];
 }
 
 const number = (text: string) => {
@@ -29,6 +31,21 @@ const names = (text: string) => text.split(',').filter((part) => part !== '');
 const latency = (text: string, before: Record<string, number> = {}) => {
   const [type = '', milliseconds = ''] = text.split('=');
   return { ...before, [type]: number(milliseconds) };
+};
+/** `vmbr1=10.91.1.0/24`, `vmbr1.20=10.91.1.0/24` with a VLAN tag; the router takes the first address. */
+const network = (text: string, before: LabNetwork[] = []): LabNetwork[] => {
+  const [, bridge, vlan, base, prefix] = /^(vmbr\d+)(?:\.(\d+))?=(\d+\.\d+\.\d+)\.0\/(\d+)$/.exec(text) ?? [];
+  if (bridge === undefined || base === undefined)
+    throw new InvalidArgumentError('bridge=a.b.c.0/prefix is wanted, such as vmbr1=10.91.1.0/24');
+  return [
+    ...before,
+    {
+      bridge,
+      ...(vlan === undefined ? {} : { vlan: Number(vlan) }),
+      cidr: `${base}.0/${prefix}`,
+      gateway: `${base}.1`,
+    },
+  ];
 };
 const kind = (text: string) => {
   if (text !== 'none' && text !== 'lxc') throw new InvalidArgumentError('none or lxc');
@@ -51,6 +68,8 @@ async function start(flags: StartFlags): Promise<void> {
     faults: flags.faults ?? false,
     figuresLagSeconds: flags.lag,
     latencies: flags.latency,
+    ...(flags.network.length > 0 ? { networks: flags.network } : {}),
+    log: (message, fields) => process.stderr.write(`lab: ${message}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`),
   });
   const access = {
     url: lab.url,
@@ -124,6 +143,7 @@ program
     latency,
     {},
   )
+  .option('--network <bridge=cidr>', 'a network for guests; may be repeated', network, [])
   .option('--keep-guests', 'leave guests running at the end')
   .option('--allow-remote', 'listen on an address other than loopback')
   .action(start);

@@ -22,7 +22,7 @@ import {
 } from './lab-options.js';
 import type { GuestRuntime } from './runtime/guest-runtime.port.js';
 import { NoneRuntime } from './runtime/none/none-runtime.js';
-import { chooseRuntime } from './runtime-choice.js';
+import { realGuests } from './runtime-choice.js';
 import { ClusterState } from './state/cluster-state.js';
 import { holdFolder } from './state/folder-lock.js';
 import { Journal } from './state/journal.js';
@@ -165,7 +165,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     options.runtime ??
     (options.guests === 'none'
       ? new NoneRuntime((vmid) => `${options.name}/${state.guests.get(vmid)?.instance ?? vmid}`, now)
-      : await chooseRuntime(options));
+      : realGuests(options));
   const stopping = new AbortController();
   let server: LabServer | undefined;
   const lab: Lab = {

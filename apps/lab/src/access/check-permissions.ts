@@ -1,12 +1,12 @@
 /** Evaluates a method's permission test from the schema, before anything is asked about existence. */
 import { forbidden } from '../http/api-error.js';
-import type { RawParameters } from '../http/body.js';
+import { type RawParameters, textOf } from '../http/body.js';
 import { splitList } from '../schema/formats.js';
 import type { ApiMethod, PermissionTest } from '../schema/schema.js';
 import { type Directory, normalizeAclPath } from './directory.js';
 
 const fill = (template: string, parameters: RawParameters) =>
-  template.replace(/\{([^}]+)\}/g, (_, name: string) => String(parameters[name] ?? ''));
+  template.replace(/\{([^}]+)\}/g, (_, name: string) => textOf(parameters[name]));
 
 function refuse(quiet: boolean, what?: string): false {
   if (quiet) return false;
@@ -32,7 +32,7 @@ function evaluate(
     if (directory.has(user, path, privileges, Boolean(options.any))) return true;
     return refuse(quiet, `${path}, ${privileges.join('|')}`);
   }
-  const userid = String(parameters.userid ?? '');
+  const userid = textOf(parameters.userid);
   if (kind === 'userid-param') {
     if (rest[0] === 'self') return user === userid || refuse(quiet);
     const realm = `/access/realm/${userid.split('@').at(-1) ?? ''}`;
@@ -46,7 +46,7 @@ function evaluate(
     if (directory.has(user, '/access/groups', privileges, true)) return true;
     const allowed = (group: string) => directory.has(user, `/access/groups/${group}`, privileges, true);
     if (checkGroups) {
-      const wanted = splitList(String(parameters.groups ?? ''));
+      const wanted = splitList(textOf(parameters.groups));
       if (wanted.length === 0) return refuse(quiet, `/access/groups, ${privileges.join('|')}`);
       const bad = wanted.find((group) => !allowed(group));
       if (bad !== undefined) return refuse(quiet, `/access/groups/${bad}, ${privileges.join('|')}`);

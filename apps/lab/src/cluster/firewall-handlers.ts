@@ -232,16 +232,16 @@ function setHandlers(scope: Scope): Handlers {
   };
 }
 
+const merged = (all: readonly Handlers[]): Handlers => Object.assign({}, ...all) as Handlers;
+
 export const firewallHandlers: Handlers = {
-  ...(['cluster', 'node', 'qemu', 'lxc', 'vnet'] as const).reduce<Handlers>(
-    (all, scope) => ({
-      ...all,
-      ...optionHandlers(scope),
-      ...ruleHandlers(scope, `${BASES[scope]}/rules`, `${BASES[scope]}/rules`),
-    }),
-    {},
+  ...merged(
+    (['cluster', 'node', 'qemu', 'lxc', 'vnet'] as const).flatMap((scope) => [
+      optionHandlers(scope),
+      ruleHandlers(scope, `${BASES[scope]}/rules`, `${BASES[scope]}/rules`),
+    ]),
   ),
-  ...(['cluster', 'qemu', 'lxc'] as const).reduce<Handlers>((all, scope) => ({ ...all, ...setHandlers(scope) }), {}),
+  ...merged((['cluster', 'qemu', 'lxc'] as const).map(setHandlers)),
   ...ruleHandlers('group', BASES.group, BASES.group),
   'GET /cluster/firewall/groups': (call) =>
     [...call.lab.journal.entries<FirewallRecord>('firewall')]

@@ -108,7 +108,7 @@ function dumpCloudInit(call: Call): string {
       if (gateway) lines.push(`        gateway: '${gateway}'`);
     }
   }
-  const list = (value: unknown) =>
+  const list = (value: string | number | undefined) =>
     String(value ?? '')
       .split(/[\s,;]+/)
       .filter((one) => one !== '');

@@ -62,9 +62,7 @@ function destroy(call: Call, type: GuestType): string {
   if (call.flag('skiplock') && !call.caller.isRoot)
     throw parameterError({ skiplock: 'Only root may use this option.' });
   checkProtection(guest, `can't remove ${label} ${vmid}`);
-  if (type === 'lxc' || call.flag('skiplock') === false) {
-    if (type === 'lxc' && !call.flag('force')) checkLock(guest);
-  }
+  if (type === 'lxc' && !call.flag('force')) checkLock(guest);
   if (guest.running && !(type === 'lxc' && call.flag('force')))
     throw fail(type === 'qemu' ? `VM ${vmid} is running - destroy failed` : `container is running - destroy failed`);
   if (lab.journal.get('ha-resource', `${type === 'qemu' ? 'vm' : 'ct'}:${vmid}`) !== undefined && !call.flag('purge'))
@@ -120,8 +118,7 @@ function move(call: Call, type: GuestType): string {
   const guest = guestOf(call, type);
   const key = call.need(type === 'qemu' ? 'disk' : 'volume');
   const storage = call.text('storage');
-  if (call.text(type === 'qemu' ? 'target-vmid' : 'target-vmid') !== undefined)
-    throw fail('this lab does not move disks between guests');
+  if (call.text('target-vmid') !== undefined) throw fail('this lab does not move disks between guests');
   if (storage === undefined) throw parameterError({ storage: "either set 'storage' or 'target-vmid'" });
   const disk = findDisk(guest, key);
   if (!disk) throw fail(type === 'qemu' ? `disk '${key}' does not exist` : `volume '${key}' does not exist`);
@@ -194,7 +191,10 @@ function handlersOf(type: GuestType): Handlers {
     [`GET ${base}/{vmid}/status`]: () =>
       ['current', 'start', 'stop', 'reset', 'shutdown', 'suspend', 'resume', 'reboot'].map((subdir) => ({ subdir })),
     [`GET ${base}/{vmid}/status/current`]: (call) => statusCurrent(call.lab, guestOf(call, type)),
-    [`GET ${base}/{vmid}/rrddata`]: (call) => (guestOf(call, type), []),
+    [`GET ${base}/{vmid}/rrddata`]: (call) => {
+      guestOf(call, type);
+      return [];
+    },
   };
 }
 

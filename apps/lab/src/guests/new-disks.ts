@@ -62,7 +62,7 @@ export interface DiskRequest {
   readonly signal: AbortSignal;
   /** Fills the root file system of a new container. */
   readonly image?: { readonly name: string; readonly used: number };
-  log(line: string): void;
+  readonly log: (line: string) => void;
 }
 
 async function resolve(request: DiskRequest, key: string, values: PropertyValues, made: Volume[]): Promise<string> {

@@ -15,6 +15,10 @@ const MAX_UPLOAD = 64 * 2 ** 30;
 
 export type RawParameters = Record<string, RawValue>;
 
+/** A single value as text; empty for none and for what is no single value. */
+export const textOf = (value: RawValue | undefined): string =>
+  typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+
 const decode = (text: string) => {
   const bytes: number[] = [];
   const source = Buffer.from(text.replaceAll('+', ' '), 'latin1');

@@ -8,7 +8,7 @@ import type { Lab } from '../lab.js';
 import { findRoute } from '../schema/schema.js';
 import { validate } from '../schema/validate.js';
 import { ApiError, fail, forbidden, notImplemented, parameterError } from './api-error.js';
-import type { RawParameters, Upload } from './body.js';
+import { type RawParameters, textOf, type Upload } from './body.js';
 import { Call, type Caller, type Handlers } from './call.js';
 
 export interface Answer {
@@ -56,14 +56,14 @@ export async function dispatch(
   const { api, pathParameters } = route;
   const raw: RawParameters = { ...request.raw };
   for (const [name, value] of Object.entries(pathParameters)) {
-    if (raw[name] !== undefined && String(raw[name]) !== value)
+    if (raw[name] !== undefined && textOf(raw[name]) !== value)
       throw parameterError({ [name]: 'duplicate parameter (already defined in URI) with conflicting values!' });
     raw[name] = value;
   }
   if (caller?.isToken && !api.tokensAllowed)
     throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.`);
   if (!caller?.isRoot) checkPermissions(lab.directory, api, caller?.id, raw);
-  if (api.proxy) await checkNode(lab, String(raw[api.proxy] ?? ''));
+  if (api.proxy) await checkNode(lab, textOf(raw[api.proxy]));
   const { parameters, errors } = validate(api, raw);
   if (Object.keys(errors).length > 0) throw parameterError(errors);
   const handler = handlers[`${api.method} ${api.path}`];

@@ -108,7 +108,7 @@ async function build(
   const made: Volume[] = [];
   try {
     const archive = lab.state.volume(node, template);
-    if (!archive || archive.content !== 'vztmpl') throw new Error(`volume '${template}' does not exist`);
+    if (archive?.content !== 'vztmpl') throw new Error(`volume '${template}' does not exist`);
     if (archive.image === undefined)
       throw new Error(`unable to open archive '${template}': not an image this lab can unpack`);
     task.log(`extracting archive '/var/lib/vz/template/cache/${template.split('/').at(-1)}'`);

@@ -261,5 +261,8 @@ export const nodeHandlers: Handlers = {
   'GET /nodes/{node}/replication': () => [],
   'GET /nodes/{node}/rrddata': () => [],
   'GET /nodes/{node}/netstat': () => [],
-  'GET /nodes/{node}/syslog': (call) => ((call.extra.total = 0), []),
+  'GET /nodes/{node}/syslog': (call) => {
+    call.extra.total = 0;
+    return [];
+  },
 };

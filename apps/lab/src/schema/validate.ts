@@ -60,7 +60,7 @@ function add(errors: ParameterErrors, path: string, text: string): undefined {
 
 function text(value: RawValue): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return String(value);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function checkString(value: string, property: Property, path: string, errors: ParameterErrors): string | undefined {

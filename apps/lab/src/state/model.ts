@@ -1,5 +1,4 @@
 /** What the lab keeps: guests, volumes, storages and the small things of a cluster. Plain data, journalled as it is. */
-import type { StorageType } from '../lab-options.js';
 
 export type GuestType = 'qemu' | 'lxc';
 export type ConfigValue = string | number;
@@ -99,7 +98,8 @@ export interface BackupVolume {
 
 export interface StorageRecord {
   readonly storage: string;
-  readonly type: StorageType | string;
+  /** `dir`, `zfspool`, `lvmthin` …: Proxmox's plugin names. */
+  readonly type: string;
   content: string;
   /** Everything else of storage.cfg: path, pool, nodes, shared, disable … */
   options: Record<string, ConfigValue>;

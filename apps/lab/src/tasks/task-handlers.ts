@@ -102,7 +102,10 @@ function log(call: Call): unknown {
 
 export const taskHandlers: Handlers = {
   'GET /nodes/{node}/tasks': list,
-  'GET /nodes/{node}/tasks/{upid}': (call) => (existing(call), [{ name: 'log' }, { name: 'status' }]),
+  'GET /nodes/{node}/tasks/{upid}': (call) => {
+    existing(call);
+    return [{ name: 'log' }, { name: 'status' }];
+  },
   'GET /nodes/{node}/tasks/{upid}/status': status,
   'GET /nodes/{node}/tasks/{upid}/log': log,
   'DELETE /nodes/{node}/tasks/{upid}': (call) => {

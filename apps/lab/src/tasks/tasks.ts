@@ -20,9 +20,9 @@ export interface TaskRecord {
 export interface TaskContext {
   readonly upid: string;
   readonly signal: AbortSignal;
-  log(line: string): void;
+  readonly log: (line: string) => void;
   /** Counts towards `WARNINGS: n`. */
-  warn(line: string): void;
+  readonly warn: (line: string) => void;
 }
 
 export interface TaskRequest {

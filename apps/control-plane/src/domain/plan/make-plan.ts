@@ -72,7 +72,7 @@ export function makePlan(input: PlanInput): Plan {
 const RANK = { error: 0, warning: 1, info: 2 } as const;
 
 /** What apply must be told; anything the admin reviewed changes it. */
-export const hashPlan = (
+const hashPlan = (
   plan: Pick<Plan, 'stack' | 'operation' | 'steps' | 'blastRadius' | 'basis'>,
   sha256: PlanInput['sha256'],
 ): Sha256 => {

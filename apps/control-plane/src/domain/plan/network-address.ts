@@ -2,10 +2,10 @@ import type { Sha256Of } from '../module/hash.js';
 
 /** IPv4 addresses and names of guests. Zones are IPv4 networks (site.yaml). */
 
-export const toNumber = (address: string): number =>
+const toNumber = (address: string): number =>
   address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
 
-export const toAddress = (value: number): string =>
+const toAddress = (value: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 
 /** `10.0.0.0/24` → 24. */

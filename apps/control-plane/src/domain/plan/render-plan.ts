@@ -67,7 +67,7 @@ function detailsOf({ step }: PlannedStep): readonly string[] {
     case 'guest.grow':
       return [`to ${step.sizeGiB} GiB`];
     case 'binding.provide':
-      return [`${step.binding.interface}: ${sortedJson(step.binding.request)}`];
+      return [[step.binding.interface, sortedJson(step.binding.request)].filter((part) => part !== '').join(': ')];
     case 'artifact.fetch':
       return [step.url];
     default:

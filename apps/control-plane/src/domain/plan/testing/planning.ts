@@ -6,11 +6,11 @@ import type { WantedStack } from '../../stack/stack.js';
 import type { PlanInput } from '../draft.js';
 import { makePlan } from '../make-plan.js';
 import type { Plan } from '../plan.js';
-import { NOTHING_RECORDED, observedLab, planInput } from './sample-site.js';
+import { CATALOGUE, NOTHING_RECORDED, observedLab, planInput } from './sample-site.js';
 import { simulate, type World } from './simulate.js';
 
 /** Nothing recorded, an empty lab. */
-export const EMPTY: World = { recorded: NOTHING_RECORDED, observed: { lab1: observedLab() } };
+const EMPTY: World = { recorded: NOTHING_RECORDED, observed: { lab1: observedLab() } };
 
 /** Plans and carries out in a world that changes, for tests that tell a story. */
 export class Planning {
@@ -31,7 +31,8 @@ export class Planning {
   apply(wanted: WantedStack, over: Partial<PlanInput> = {}, count?: number): Plan {
     const plan = this.plan(wanted, over);
     if (hasErrors(plan.findings)) throw new Error(JSON.stringify(plan.findings, null, 2));
-    this.world = simulate(plan, this.world, this.sha256, count);
+    const { interfaces } = over.catalogue ?? this.base.catalogue ?? CATALOGUE;
+    this.world = simulate(plan, this.world, this.sha256, count, interfaces);
     return plan;
   }
 }

@@ -65,7 +65,11 @@ export const definition = (name: string, over: Partial<InterfaceDefinition> = {}
   summary: name,
   shared: true,
   request: { type: 'object', additionalProperties: true, properties: {} },
-  offer: { type: 'object', additionalProperties: true, properties: {} },
+  offer: {
+    type: 'object',
+    additionalProperties: true,
+    properties: { url: { type: 'string' }, externalAddress: { type: 'string' } },
+  },
   secrets: {},
   flows: [],
   ...over,

@@ -1,5 +1,6 @@
 import type { InstanceId, JsonObject } from '../../ids.js';
 import type { Sha256Of } from '../../module/hash.js';
+import type { InterfaceDefinition } from '../../module/interface.js';
 import { resolveBindingFacts } from '../../module/interpolation.js';
 import type { GuestSpec } from '../../stack/guest-spec.js';
 import type { ObservedSubstrate } from '../../stack/observed.js';
@@ -18,7 +19,14 @@ export interface World {
  * executors follow, in the form of a pure function. Throws when a step needs something that is not there, which means
  * that the order is wrong.
  */
-export function simulate(plan: Plan, world: World, sha256: Sha256Of, count = plan.steps.length): World {
+export function simulate(
+  plan: Plan,
+  world: World,
+  sha256: Sha256Of,
+  count = plan.steps.length,
+  interfaces: readonly InterfaceDefinition[] = [],
+): World {
+  const answer = (name: string): JsonObject => sampleOffer(interfaces.find((definition) => definition.name === name));
   const state = {
     stacks: new Map(world.recorded.stacks.map((stack) => [stack.id, stack])),
     instances: new Map(world.recorded.instances.map((instance) => [instance.id, instance])),
@@ -30,7 +38,7 @@ export function simulate(plan: Plan, world: World, sha256: Sha256Of, count = pla
   const done = new Set<string>();
   for (const planned of plan.steps.slice(0, count)) {
     for (const other of planned.after) if (!done.has(other)) throw new Error(`${planned.id} runs before ${other}`);
-    carryOut(planned, plan, state, sha256);
+    carryOut(planned, plan, state, sha256, answer);
     done.add(planned.id);
   }
   return {
@@ -52,7 +60,13 @@ interface State {
   observed: Record<string, ObservedSubstrate>;
 }
 
-function carryOut({ id, step }: PlannedStep, plan: Plan, state: State, sha256: Sha256Of): void {
+function carryOut(
+  { id, step }: PlannedStep,
+  plan: Plan,
+  state: State,
+  sha256: Sha256Of,
+  answer: (name: string) => JsonObject,
+): void {
   const guestOf = (key: string): RecordedGuest => {
     const found = state.guests.get(key);
     if (!found) throw new Error(`${id}: there is no guest ${key}`);
@@ -120,7 +134,7 @@ function carryOut({ id, step }: PlannedStep, plan: Plan, state: State, sha256: S
         Object.fromEntries(siblings.map((b) => [b.requirement, b.offer])),
       );
       if (missing.length > 0) throw new Error(`${id}: no offer has ${missing.join(', ')}`);
-      const offer: JsonObject = { externalAddress: '10.90.1.10', url: `https://${binding.requirement}` };
+      const offer = answer(binding.interface);
       const offerDigest = sha256(JSON.stringify([offer, request]));
       if (state.bindings.get(binding.id)?.offerDigest !== offerDigest) forgetConfigured(state, binding.consumer.id);
       state.bindings.set(binding.id, {
@@ -153,6 +167,13 @@ function carryOut({ id, step }: PlannedStep, plan: Plan, state: State, sha256: S
     default:
       step satisfies never;
   }
+}
+
+/** Something for every open field that an offer has. */
+function sampleOffer(definition: InterfaceDefinition | undefined): JsonObject {
+  const fields = Object.entries(definition?.offer.properties ?? {}).filter(([, field]) => !field.secret);
+  const samples = { string: 'sample', integer: 1, number: 1, boolean: true, array: ['sample'], object: {} };
+  return Object.fromEntries(fields.map(([name, field]) => [name, samples[field.type]]));
 }
 
 function create(state: State, spec: GuestSpec, ref: InstanceRef, plan: Plan): void {

@@ -2,8 +2,7 @@ import type { Sha256Of } from '../module/hash.js';
 
 /** IPv4 addresses and names of guests. Zones are IPv4 networks (site.yaml). */
 
-const toNumber = (address: string): number =>
-  address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
+const toNumber = (address: string): number => address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
 
 const toAddress = (value: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');

@@ -105,7 +105,10 @@ export class LxcGuests {
         });
       } catch (cause) {
         await this.kill(guest.vmid);
-        throw new RuntimeError(`CT ${guest.vmid} does not start: ${(await complaints(log)) || (cause instanceof Error ? cause.message : String(cause))}`, { cause });
+        throw new RuntimeError(
+          `CT ${guest.vmid} does not start: ${(await complaints(log)) || (cause instanceof Error ? cause.message : String(cause))}`,
+          { cause },
+        );
       } finally {
         await sink.close();
       }

@@ -57,7 +57,7 @@ const accessFile = (state: string) => join(state, 'access.json');
 
 async function start(flags: StartFlags): Promise<void> {
   const state = resolve(flags.state);
-  mkdirSync(state, { recursive: true, mode: 0o700 });
+  mkdirSync(state, { recursive: true });
   const lab = await startLab({
     name: flags.name,
     stateDir: state,

@@ -1,6 +1,6 @@
 /** The composition root: makes a lab from options, brings its guests back, serves it. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { Directory, hashSecret } from './access/directory.js';
@@ -65,10 +65,12 @@ function addStorages(state: ClusterState, storages: readonly LabStorage[]): void
 /** Archives the runtime can unpack are there from the start, as container templates and as importable disks. */
 async function addImages(lab: Lab): Promise<void> {
   for (const image of await lab.runtime.images()) {
+    // Proxmox's templates carry a revision: `debian-12-standard_12.7-1_amd64.tar.zst`.
+    const archive = image.name.replace(/^([^_]+_[0-9.]+)_/, '$1-1_');
     for (const storage of lab.state.storages.values()) {
       for (const [content, name, format] of [
-        ['vztmpl', `vztmpl/${image.name}`, 'tzst'],
-        ['import', `import/${image.name.replace(/\.tar\.zst$/, '.qcow2')}`, 'qcow2'],
+        ['vztmpl', `vztmpl/${archive}`, 'tzst'],
+        ['import', `import/${archive.replace(/\.tar\.zst$/, '.qcow2')}`, 'qcow2'],
       ] as const) {
         if (!storage.content.split(',').includes(content)) continue;
         for (const node of storage.options.shared === 1 ? ['*'] : lab.nodes) {
@@ -140,7 +142,9 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     throw new Error(`name must be a short lower-case name: ${options.name}`);
   if (!isLoopback(host) && !options.allowRemote)
     throw new Error(`the lab listens on loopback only; ${host} needs allowRemote (--allow-remote)`);
-  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(options.stateDir, { recursive: true });
+  // Guests in a user namespace must get through to their volumes; what is secret has its own mode.
+  chmodSync(options.stateDir, 0o711);
   const folder = holdFolder(options.stateDir);
   const now = () => Date.now();
   const bootTime = now();

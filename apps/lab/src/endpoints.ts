@@ -5,10 +5,13 @@ import { clusterHandlers } from './cluster/cluster-handlers.js';
 import { firewallHandlers } from './cluster/firewall-handlers.js';
 import { haHandlers } from './cluster/ha.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
+import { sdnHandlers } from './cluster/sdn-handlers.js';
+import { backupHandlers } from './guests/backup-handlers.js';
 import { cloneHandlers } from './guests/clone.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
+import { migrateHandlers } from './guests/migrate.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
 import type { Handlers } from './http/call.js';
@@ -36,6 +39,9 @@ export const HANDLERS: Handlers = {
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
+  ...backupHandlers,
+  ...migrateHandlers,
+  ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
 };

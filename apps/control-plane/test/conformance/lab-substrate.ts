@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Proxmox } from 'proxmox-api';
 import type { RunningLab } from '../../../lab/src/lab-options.js';
+import type { GuestRuntime } from '../../../lab/src/runtime/guest-runtime.port.js';
 import { startLab } from '../../../lab/src/start-lab.js';
 import { neededRights } from '../../src/adapters/proxmox/privileges.js';
-import { ProxmoxClient, type SentRequest } from '../../src/adapters/proxmox/proxmox-client.js';
+import { type ClientOptions, ProxmoxClient, type SentRequest } from '../../src/adapters/proxmox/proxmox-client.js';
 import { ProxmoxSubstrate } from '../../src/adapters/proxmox/proxmox-substrate.js';
 import { Tasks } from '../../src/adapters/proxmox/tasks.js';
 import type { SubstrateSettings } from '../../src/domain/site/site.js';
@@ -21,8 +22,8 @@ export interface LabSubstrate extends SubstrateUnderTest {
   readonly substrate: ProxmoxSubstrate;
   readonly lab: RunningLab;
   readonly settings: SubstrateSettings;
-  /** Everything that the adapter under test has sent. */
-  readonly sent: SentRequest[];
+  /** The same cluster as another control plane sees it, with connections of its own. */
+  another(options?: ClientOptions): ProxmoxSubstrate;
   /** root@pam's API, for what others do. */
   readonly root: Proxmox.Api;
   /** POST /lab/faults; DELETE of all with `undefined`. */
@@ -35,7 +36,9 @@ export interface LabSubstrate extends SubstrateUnderTest {
  * The lab without processes, reached with a token that has exactly the rights that the doctor's command grants. Everything
  * lies in a folder of its own, which is gone after `close`.
  */
-export async function openLab(more: { latencies?: Record<string, number> } = {}): Promise<LabSubstrate> {
+export async function openLab(
+  more: { latencies?: Record<string, number>; onRequest?: (request: SentRequest) => void; runtime?: GuestRuntime } = {},
+): Promise<LabSubstrate> {
   const stateDir = mkdtempSync(join(tmpdir(), 'bastide-lab-'));
   const lab = await startLab({
     name: 'conformance',
@@ -45,7 +48,8 @@ export async function openLab(more: { latencies?: Record<string, number> } = {})
     guests: 'none',
     faults: true,
     figuresLagSeconds: 1,
-    ...more,
+    ...(more.latencies ? { latencies: more.latencies } : {}),
+    ...(more.runtime ? { runtime: more.runtime } : {}),
   }).catch((error: unknown) => {
     rmSync(stateDir, { recursive: true, force: true });
     throw error;
@@ -54,9 +58,9 @@ export async function openLab(more: { latencies?: Record<string, number> } = {})
     { endpoint: lab.url, fingerprint: lab.fingerprint, token: lab.rootToken },
     wallClock,
   );
-  let substrate: ProxmoxSubstrate | undefined;
+  const opened: ProxmoxSubstrate[] = [];
   const close = async () => {
-    await substrate?.close();
+    await Promise.all(opened.map((substrate) => substrate.close()));
     await rootClient.close();
     await lab.close();
     rmSync(stateDir, { recursive: true, force: true });
@@ -103,16 +107,22 @@ export async function openLab(more: { latencies?: Record<string, number> } = {})
       nodes: [],
     };
     const token = await leastToken(root, settings);
-    const sent: SentRequest[] = [];
-    substrate = new ProxmoxSubstrate({ name: 'lab', substrate: settings, bridges: [BRIDGE], token }, wallClock, {
-      onRequest: (r) => sent.push(r),
-    });
+    const another = (options?: ClientOptions) => {
+      const made = new ProxmoxSubstrate(
+        { name: 'lab', substrate: settings, bridges: [BRIDGE], token },
+        wallClock,
+        options,
+      );
+      opened.push(made);
+      return made;
+    };
+    const substrate = another(more.onRequest ? { onRequest: more.onRequest } : {});
     const fault = (body: Record<string, unknown> | undefined) => faultCall(lab, body);
     return {
       substrate,
+      another,
       lab,
       settings,
-      sent,
       root,
       fault,
       wait,

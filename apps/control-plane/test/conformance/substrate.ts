@@ -1,6 +1,6 @@
 import type { CallContext, OwnedGuest, Substrate } from '../../src/application/substrates/substrate.port.js';
 import type { GuestId } from '../../src/domain/ids.js';
-import { Refusal, WorldFailure } from '../../src/domain/problem.js';
+import { type Failure, Refusal, WorldFailure } from '../../src/domain/problem.js';
 import type { GuestSpec, OwnershipStamp } from '../../src/domain/stack/guest-spec.js';
 
 /** A substrate to be tried, and a hand that does to it what people and other programs do behind our back. */
@@ -335,6 +335,16 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
       expect(theirs?.stamp).toBeUndefined();
     });
 
+    it_('reads the host keys of running guests out of band', async () => {
+      for (const made of [given(), given({ kind: 'vm', image: world.template, diskGiB: 8 })]) {
+        const owned = await create(made);
+        await world.substrate.startGuest(owned, context());
+        const keys = await world.substrate.readHostKeys(owned, context());
+        expect(keys.length).toBeGreaterThan(0);
+        for (const key of keys) expect(key).toMatch(/^(ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+$/);
+      }
+    });
+
     it_('is content with an image that is there, and refuses one that is nowhere', async () => {
       await world.substrate.ensureImage({ node: world.node, volume: world.image }, context());
       await world.substrate.ensureImage({ node: world.node, volume: world.template }, context());
@@ -376,15 +386,15 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
   });
 }
 
-const ACCESS = {
+export const ACCESS = {
   sshPublicKey:
     'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKBsjN3qvI7pX7Ict9s9Z0VfpScPG4SiDLPaATg3za/b bastide@control-plane',
 };
 
 /** A ULID-shaped id from a number. */
-const guestId = (n: number) => `gst_01JD${String(n).padStart(22, '0')}` as GuestId;
+export const guestId = (n: number) => `gst_01JD${String(n).padStart(22, '0')}` as GuestId;
 
-function specOf(
+export function specOf(
   world: SubstrateUnderTest,
   vmid: number,
   guest: GuestId,
@@ -421,7 +431,7 @@ function specOf(
   };
 }
 
-function context(more: Partial<CallContext> = {}): CallContext {
+export function context(more: Partial<CallContext> = {}): CallContext {
   return {
     signal: new AbortController().signal,
     deadline: Date.now() + 45_000,
@@ -430,7 +440,7 @@ function context(more: Partial<CallContext> = {}): CallContext {
   };
 }
 
-async function refusal(outcome: Promise<unknown>): Promise<string> {
+export async function refusal(outcome: Promise<unknown>): Promise<string> {
   const error = await outcome.then(
     () => new Error('it was done'),
     (e: unknown) => e,
@@ -439,7 +449,7 @@ async function refusal(outcome: Promise<unknown>): Promise<string> {
   throw error;
 }
 
-async function failure(outcome: Promise<unknown>): Promise<{ code: string; message: string }> {
+export async function failure(outcome: Promise<unknown>): Promise<Failure> {
   const error = await outcome.then(
     () => new Error('it was done'),
     (e: unknown) => e,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { stripVTControlCharacters } from 'node:util';
 import WebSocket from 'ws';
 import type { CallContext, GuestLocation } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
@@ -14,8 +15,8 @@ const MOST_OUTPUT = 256 * 1024;
 /**
  * Runs one command on a container's console and returns what it printed. Proxmox's terminal protocol (pve-xtermjs):
  * first `user:ticket\n`, answered by `OK`; then `0:LENGTH:DATA` types, `1:COLUMNS:ROWS:` resizes, `2` keeps alive, and
- * what comes back is the terminal's raw output. The output lies between two random markers; the typed line is echoed,
- * so it holds them only in pieces.
+ * what comes back is the terminal's raw output. The output lies between two lines with a random mark; what was typed and
+ * the prompts are in it too, so the caller picks the lines that are his.
  *
  * Errors: `guest.console` when no shell answered within `ms`.
  */
@@ -58,8 +59,9 @@ function converse(
   context: CallContext,
 ): Promise<string> {
   const mark = randomBytes(9).toString('hex');
-  const typed = ` printf '\\n%s%s\\n' B ${mark}; ${command}; printf '\\n%s%s\\n' E ${mark}\n`;
-  const framed = new RegExp(`\\nB${mark}\\n([\\s\\S]*?)\\nE${mark}\\n`);
+  // One plain command a line: any shell takes that, and the echo of what was typed never begins with a marker.
+  const typed = ` echo B ${mark}\n ${command}\n echo E ${mark}\n`;
+  const framed = new RegExp(`^B ${mark}\n([^]*?)^E ${mark}$`, 'm');
   return new Promise((resolve, reject) => {
     let output = '';
     let ready = false;
@@ -83,7 +85,8 @@ function converse(
         socket.send('1:500:50:');
         socket.send(`0:${Buffer.byteLength(typed)}:${typed}`);
       }
-      const match = framed.exec(output.replaceAll('\r', ''));
+      // Line editors put colours and bracketed-paste marks around everything.
+      const match = framed.exec(stripVTControlCharacters(output).replaceAll('\r', ''));
       if (match) finish(() => resolve(match[1]!));
     });
   });

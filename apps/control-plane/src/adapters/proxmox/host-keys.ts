@@ -10,7 +10,7 @@ import { deadlinePassed, within } from './waits.js';
 const VERDICT_MS = 120_000;
 const CONSOLE_MS = 15_000;
 const TYPES = ['ed25519', 'ecdsa', 'rsa'] as const;
-const COMMAND = 'cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null';
+const COMMAND = `cat ${TYPES.map((type) => `/etc/ssh/ssh_host_${type}_key.pub`).join(' ')}`;
 
 /**
  * The guest's OpenSSH host keys (`type base64`), read through the hypervisor and never over SSH itself. A guest that has

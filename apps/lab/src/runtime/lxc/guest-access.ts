@@ -3,19 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import type { ExecResult, GuestConsole } from '../guest-runtime.port.js';
 import { RuntimeError } from '../guest-runtime.port.js';
-import { runCommand, tryCommand } from './run-command.js';
+import { runCommand } from './run-command.js';
+import type { StoragePool } from './storage-pool.js';
 
 const GUEST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export class GuestAccess {
   constructor(
+    private readonly pool: StoragePool,
     private readonly lxcPath: string,
     private readonly vmid: number,
   ) {}
 
   /** Answers with the command's own exit code; 124 when the time was over, 127 when there is no such program. */
   async exec(command: readonly string[], options: { input?: Buffer; timeoutMs: number }): Promise<ExecResult> {
-    const result = await tryCommand('lxc-attach', this.attach(command), {
+    const result = await this.pool.try('lxc-attach', this.attach(command), {
       timeoutMs: options.timeoutMs,
       input: options.input ?? '',
     });
@@ -43,9 +45,8 @@ export class GuestAccess {
 
   /** A login shell on a terminal of its own; `script` of bsdutils brings the terminal. */
   console(): GuestConsole {
-    const line = ['lxc-attach', ...this.attach(['/bin/bash', '-l'])]
-      .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-      .join(' ');
+    const [program, args] = this.pool.inside('lxc-attach', this.attach(['/bin/bash', '-l']));
+    const line = [program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
     const child = spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], {
       cwd: '/',
       detached: true,

@@ -10,9 +10,14 @@ export interface LabPaths {
   readonly poolFile: string;
   /** Where the pool is mounted, inside the lab's own mount namespace only. */
   readonly pool: string;
+  /**
+   * `root` once more, inside the mount namespace only: guests' own ids pass here on their way to volume and seed, even
+   * when the lab's folder lies below one that only root may enter (LXC insists). Its parent is a tmpfs there.
+   */
+  readonly view: string;
   /** Pin of the mount namespace: a file on nsfs while the lab is up. */
   readonly mountNamespace: string;
-  /** One folder per guest: record, LXC config, seed. Also LXC's own path. */
+  /** One folder per guest: record, LXC config, seed. Seen through `view` it is LXC's own path. */
   readonly guests: string;
   /** What the file system cannot say about volumes. */
   readonly volumes: string;
@@ -64,6 +69,7 @@ export function labNames(name: string, stateDir: string): LabNames {
       root,
       poolFile: join(root, 'pool.btrfs'),
       pool: join(root, 'pool'),
+      view: join(root.startsWith('/media/') ? '/mnt' : '/media', `bastide-${name}`),
       mountNamespace: join(root, 'mount-namespace'),
       guests: join(root, 'guests'),
       volumes: join(root, 'volumes'),

@@ -10,7 +10,7 @@ import { isAlive, markProcess, signalProcess } from './guest-process.js';
 import type { GuestRecord, GuestRecords } from './guest-records.js';
 import { seedFiles, writeSeed } from './guest-seed.js';
 import { ID_RANGE, type LabNames } from './lab-names.js';
-import { LXC_ENV, tryCommand } from './run-command.js';
+import { LXC_ENV } from './run-command.js';
 import type { StoragePool } from './storage-pool.js';
 import type { SwitchNetwork } from './switch-network.js';
 import type { Volumes } from './volumes.js';
@@ -81,19 +81,7 @@ export class LxcGuests {
       await rm(log, { force: true });
       const pidFile = join(folder, 'monitor.pid');
       await rm(pidFile, { force: true });
-      const args = [
-        '-P',
-        this.names.paths.guests,
-        '-n',
-        String(guest.vmid),
-        '-d',
-        '-p',
-        pidFile,
-        '-o',
-        log,
-        '-l',
-        'WARN',
-      ];
+      const args = ['-P', this.lxcPath, '-n', String(guest.vmid), '-d', '-p', pidFile, '-o', log, '-l', 'WARN'];
       // The monitor would keep a pipe open for as long as the guest runs.
       const sink = await open('/dev/null', 'w');
       try {
@@ -104,11 +92,9 @@ export class LxcGuests {
           stdoutFd: sink.fd,
         });
       } catch (cause) {
+        const why = (await complaints(log)) || (cause instanceof Error ? cause.message : String(cause));
         await this.kill(guest.vmid);
-        throw new RuntimeError(
-          `CT ${guest.vmid} does not start: ${(await complaints(log)) || (cause instanceof Error ? cause.message : String(cause))}`,
-          { cause },
-        );
+        throw new RuntimeError(`CT ${guest.vmid} does not start: ${why}`, { cause });
       } finally {
         await sink.close();
       }
@@ -171,7 +157,7 @@ export class LxcGuests {
   }
 
   private async initPid(vmid: number): Promise<number | undefined> {
-    const info = await tryCommand('lxc-info', ['-P', this.names.paths.guests, '-n', String(vmid), '-pH'], {
+    const info = await this.pool.try('lxc-info', ['-P', this.lxcPath, '-n', String(vmid), '-pH'], {
       timeoutMs: 10_000,
     });
     const pid = Number(info.stdout.toString().trim());
@@ -211,9 +197,9 @@ export class LxcGuests {
       plugScripts.push(script);
     }
     const config = guestConfig(guest, {
-      rootPath: this.volumes.path(guest.root),
-      mountPaths: guest.mounts.map((mount) => this.volumes.path(mount.volume)),
-      seedPath: seed,
+      rootPath: this.pool.seen(this.volumes.path(guest.root)),
+      mountPaths: guest.mounts.map((mount) => this.pool.seen(this.volumes.path(mount.volume))),
+      seedPath: this.pool.seen(seed),
       plugScripts,
       hostInterfaces: guest.nics.map((_, index) => `${this.names.tag}${guest.vmid.toString(36)}n${index}`),
       cgroup: this.cgroupPath(guest.vmid),
@@ -263,6 +249,11 @@ export class LxcGuests {
     } finally {
       this.stopping.delete(vmid);
     }
+  }
+
+  /** LXC finds its monitors by this path, so it must be the lab's alone. */
+  private get lxcPath(): string {
+    return this.pool.seen(this.names.paths.guests);
   }
 
   private cgroupPath(vmid: number): string {

@@ -245,7 +245,7 @@ export class LxcRuntime implements GuestRuntime {
 
   private async access(vmid: number): Promise<GuestAccess> {
     await this.guests.mustRun(vmid);
-    return new GuestAccess(this.names.paths.guests, vmid);
+    return new GuestAccess(this.pool, this.pool.seen(this.names.paths.guests), vmid);
   }
 
   private async savedFirewalls(): Promise<SavedFirewall[]> {

@@ -1,5 +1,6 @@
 /** Takes away all that a lab's runtime left on the machine, in whatever state it is, with or without its records. */
 import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { processesIn, removeCgroups } from './cgroups.js';
 import { markProcess, signalProcess } from './guest-process.js';
 import { restoreHostSettings } from './host-settings.js';
@@ -27,7 +28,10 @@ export async function resetLxcRuntime(name: string, stateDir: string): Promise<v
   // Again and again: a process may be forking while it is looked at.
   await waitUntil(
     async () => {
-      const pids = new Set([...(await processesIn(names.cgroup)), ...(await monitors(names.paths.guests))]);
+      const pids = new Set([
+        ...(await processesIn(names.cgroup)),
+        ...(await monitors(join(names.paths.view, 'guests'))),
+      ]);
       for (const pid of pids) await signalProcess(await markProcess(pid), 'SIGKILL');
       return pids.size === 0;
     },

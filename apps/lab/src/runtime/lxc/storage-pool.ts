@@ -4,6 +4,7 @@
  * come by a copy of the mount and keep the loop device busy after the lab is gone.
  */
 import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { RuntimeError } from '../guest-runtime.port.js';
 import type { LabPaths } from './lab-names.js';
 import type { CommandOptions, CommandResult } from './run-command.js';
@@ -39,8 +40,7 @@ export class StoragePool {
       // Slave, so that namespaces of networks made later in /run/netns show up inside.
       await runCommand('unshare', [`--mount=${paths.mountNamespace}`, '--propagation', 'slave', 'true']);
     }
-    const mounted = await this.try('mountpoint', ['-q', paths.pool]);
-    if (mounted.exitCode !== 0) {
+    if (!(await this.isMounted(paths.pool))) {
       await this.run('mount', ['-o', 'loop,compress=zstd:1,noatime', paths.poolFile, paths.pool]);
       await this.run('btrfs', ['quota', 'enable', paths.pool]);
       await this.run('mkdir', [
@@ -50,15 +50,29 @@ export class StoragePool {
         ...['templates', 'volumes', 'snapshots', 'trash'].map((d) => `${paths.pool}/${d}`),
       ]);
     }
+    if (!(await this.isMounted(paths.view))) {
+      await this.run('mount', ['-t', 'tmpfs', '-o', 'mode=0755,size=64k', 'bastide', dirname(paths.view)]);
+      await this.run('mkdir', [paths.view]);
+      await this.run('mount', ['--rbind', paths.root, paths.view]);
+    }
   }
 
   /** Unmounts and lets the namespace go; the file with the volumes stays. */
   async close(): Promise<void> {
     if (!(await this.pinned())) return;
-    const mounted = await this.try('mountpoint', ['-q', this.paths.pool]);
-    if (mounted.exitCode === 0) await this.run('umount', [this.paths.pool]);
+    if (await this.isMounted(this.paths.view)) await this.run('umount', ['-R', dirname(this.paths.view)]);
+    if (await this.isMounted(this.paths.pool)) await this.run('umount', [this.paths.pool]);
     await runCommand('umount', [this.paths.mountNamespace]);
     await rm(this.paths.mountNamespace, { force: true });
+  }
+
+  /** A path below `root` as guests reach it. */
+  seen(path: string): string {
+    return join(this.paths.view, relative(this.paths.root, path));
+  }
+
+  private async isMounted(path: string): Promise<boolean> {
+    return (await this.try('mountpoint', ['-q', path])).exitCode === 0;
   }
 
   async pinned(): Promise<boolean> {

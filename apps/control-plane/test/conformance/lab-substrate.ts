@@ -221,7 +221,9 @@ function byHand(
         closed: Number(options.enable ?? 0) === 1 && options.policy_in === 'DROP',
         rules: found
           .filter((r) => r.type === 'in' && r.action === 'ACCEPT' && Number(r.enable ?? 0) === 1)
-          .map((r) => `${String(r.proto)} ${String(r.dport)} from ${String(r.source ?? 'anywhere')}`)
+          .map(
+            (r) => `${String(r.proto)} ${String(r.dport)} from ${typeof r.source === 'string' ? r.source : 'anywhere'}`,
+          )
           .sort(),
       };
     },

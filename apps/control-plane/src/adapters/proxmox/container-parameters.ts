@@ -1,5 +1,5 @@
-import type { Making } from './create-guest.js';
 import { propertyString } from './guest-config.js';
+import type { Making } from './making.js';
 import { stampDescription, stampTags } from './ownership.js';
 
 /** Parameters of POST /nodes/{node}/lxc (Proxmox VE 9.2). Everything goes into one call, so a container is made whole or not at all. */

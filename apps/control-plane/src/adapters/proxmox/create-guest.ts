@@ -5,7 +5,6 @@ import type {
   GuestLocation,
 } from '../../application/substrates/substrate.port.js';
 import { Refusal, type WorldFailure } from '../../domain/problem.js';
-import type { GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
 import { text } from './answers.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
@@ -13,15 +12,10 @@ import { containerParameters } from './container-parameters.js';
 import { finishMachine, makeMachine } from './create-machine.js';
 import { refuseUnsupported } from './guest-config.js';
 import { type Found, findStamped, listGuests, readConfig, waitForLock } from './guest-finder.js';
+import type { Making } from './making.js';
 import { readStamp } from './ownership.js';
 import { parseUpid } from './tasks.js';
 import { deadlinePassed, until } from './waits.js';
-
-export interface Making {
-  readonly spec: GuestSpec;
-  readonly stamp: OwnershipStamp;
-  readonly access: GuestAccess;
-}
 
 /** New volumes take a short lock per storage; this many creations at once do not starve each other. */
 const CREATES_PER_STORAGE = 4;

@@ -4,9 +4,9 @@ import type { GuestId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
 import type { Connection } from './connection.js';
-import type { Making } from './create-guest.js';
 import { type GuestConfig, parseDisk, parseGiB, propertyString, rootKey } from './guest-config.js';
 import { type Found, findTemplate, readConfig } from './guest-finder.js';
+import type { Making } from './making.js';
 import { stampDescription, stampSerial, stampTags } from './ownership.js';
 
 /** The user that cloud-init gives our key; hooks run as root on machines as they do in containers. */

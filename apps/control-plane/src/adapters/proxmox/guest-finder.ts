@@ -97,7 +97,7 @@ export async function findTemplate(
   return row && Number(config?.template ?? 0) === 1 ? place(row) : undefined;
 }
 
-export const place = ({ vmid, node, kind }: GuestLocation): GuestLocation => ({ vmid, node, kind });
+const place = ({ vmid, node, kind }: GuestLocation): GuestLocation => ({ vmid, node, kind });
 
 /**
  * Reads the stamp again and returns place and config of our guest; undefined when it is gone. This stands before

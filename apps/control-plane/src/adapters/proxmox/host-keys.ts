@@ -1,7 +1,6 @@
 import type { CallContext, OwnedGuest } from '../../application/substrates/substrate.port.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
-import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
 import { runOnConsole } from './console.js';
 import { type Found, ownedAndThere } from './guest-finder.js';
@@ -38,7 +37,7 @@ export async function readHostKeys(
     } catch (error) {
       if (error instanceof Refusal || !(error instanceof WorldFailure)) throw error;
       // The last question ran out of time: the answer before it is the reason.
-      if (isFailure(error, 'substrate.deadline')) throw last ?? deadlinePassed(what);
+      if (error.failure.code === 'substrate.deadline') throw last ?? deadlinePassed(what);
       last = error;
     }
     if (connection.clock.now() >= limited.deadline) throw last ?? deadlinePassed(what);

@@ -7,7 +7,7 @@ import { until, within } from './waits.js';
 type Status = ReturnType<typeof guestStatus>;
 
 /** What the guest really does now; the cluster's list lags behind. */
-export async function statusOf(connection: Connection, found: Found, context: CallContext): Promise<Status> {
+async function statusOf(connection: Connection, found: Found, context: CallContext): Promise<Status> {
   const status = (await guestApi(connection, found.at, context).status.current.$get()) as Record<string, unknown>;
   return guestStatus(status.qmpstatus ?? status.status);
 }

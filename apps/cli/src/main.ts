@@ -14,6 +14,7 @@ const program = new Command('bastide')
   .option('--url <url>', `control plane (default: ${DEFAULT_URL})`)
   .option('--token-file <file>', 'file with the API token')
   .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(--help shows the options)');
 

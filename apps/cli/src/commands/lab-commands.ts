@@ -21,5 +21,4 @@ export function addLabCommands(program: Command): void {
         child.on('error', reject).on('close', (code) => resolve(code ?? 1)),
       );
     });
-  program.enablePositionalOptions();
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { labNames } from '../../../lab/src/runtime/lxc/lab-names.js';
 import { type Connection, connect } from '../connection.js';
 import { EXIT, type ExitCode, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
@@ -26,6 +27,7 @@ const CONTROL_PLANE_READY_MS = 90_000;
 /** Lab, control plane, site, blueprint: everything on this machine, until Ctrl-C. Started again, it finds all as it was. */
 export async function runDemo(options: DemoOptions): Promise<ExitCode> {
   const state = resolve(options.state);
+  await mkdir(state, { recursive: true });
   await mkdir(join(state, 'lab'), { recursive: true, mode: 0o700 });
   const children: Child[] = [];
   const stop = new AbortController();
@@ -78,7 +80,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     async () => {
       const text = await readFile(access, 'utf8').catch(() => undefined);
       const found = text
-        ? (JSON.parse(text) as { url: string; fingerprint: string; token: string; hostAddress?: string; pid: number })
+        ? (JSON.parse(text) as { url: string; fingerprint: string; token: string; pid: number })
         : undefined;
       return found && isAlive(found.pid) ? found : undefined;
     },
@@ -112,7 +114,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     {
       url: facts.url,
       fingerprint: facts.fingerprint,
-      hostAddress: facts.hostAddress ?? `10.${network}.255.1`,
+      hostAddress: labNames('demo', join(state, 'lab')).hostAddress,
       network,
     },
     options.domain,

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from 'kysely';
 import type { RecordChange } from '../../application/stacks/stack-store.port.js';
-import type { GuestId, InstanceId } from '../../domain/ids.js';
+import type { BindingId, GuestId, InstanceId } from '../../domain/ids.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance } from '../../domain/stack/stack.js';
 import type { Tables } from './schema.js';
 
@@ -27,18 +28,21 @@ export async function applyRecordChange(tx: Tx, site: string, change: RecordChan
         installed: [...new Set([...instance.installed, change.guest])],
       }));
     case 'instance-configured':
-      return changeInstance(tx, change.instance, (instance) => ({
-        ...instance,
-        configured: { ...instance.configured, [change.guest]: change.digest },
-        config: change.config,
-      }));
+      return changeInstance(tx, change.instance, (instance) => {
+        const same =
+          instance.moduleDigest === change.now.moduleDigest && isDeepStrictEqual(instance.config, change.now.config);
+        return {
+          ...instance,
+          ...change.now,
+          configured: { ...(same ? instance.configured : {}), [change.guest]: change.digest },
+        };
+      });
     case 'instance-removed':
       return removeInstance(tx, change.instance);
     case 'binding-put':
       return putBinding(tx, site, change.binding);
     case 'binding-removed':
-      await tx.deleteFrom('bindings').where('id', '=', change.binding).execute();
-      return;
+      return removeBinding(tx, change.binding);
     default:
       return change satisfies never;
   }
@@ -97,8 +101,23 @@ async function removeInstance(tx: Tx, id: InstanceId): Promise<void> {
   await tx.deleteFrom('instances').where('id', '=', id).execute();
 }
 
+async function removeBinding(tx: Tx, id: BindingId): Promise<void> {
+  const gone = await tx.deleteFrom('bindings').where('id', '=', id).returning('consumer').executeTakeFirst();
+  if (gone !== undefined) await outdateConfiguration(tx, gone.consumer);
+}
+
+/** Without the offer it was made with, a configuration counts as never made: the next plan makes it again. */
+async function outdateConfiguration(tx: Tx, id: InstanceId): Promise<void> {
+  const row = await tx.selectFrom('instances').select('body').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (row === undefined) return;
+  const body = JSON.stringify({ ...row.body, configured: {} });
+  await tx.updateTable('instances').set({ body }).where('id', '=', id).execute();
+}
+
 async function putBinding(tx: Tx, site: string, binding: RecordedBinding): Promise<void> {
   const { id, consumer, provider } = binding;
+  const before = await tx.selectFrom('bindings').select('body').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (before?.body.offerDigest !== binding.offerDigest) await outdateConfiguration(tx, consumer);
   const row = { site, consumer, provider, body: JSON.stringify(binding) };
   await tx
     .insertInto('bindings')

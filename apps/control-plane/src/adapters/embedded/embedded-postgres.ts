@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import type { EngineLog } from '../../application/runs/engine-log.port.js';
-import { type ServiceAccount, serviceAccount } from './service-account.js';
+import { type ServiceAccount, serverHome, serviceAccount } from './service-account.js';
 import { SupervisedProcess } from './supervised-process.js';
 
 const run = promisify(execFile);
@@ -30,7 +30,7 @@ export class EmbeddedPostgres {
   private process: SupervisedProcess | undefined;
 
   constructor(private readonly options: EmbeddedOptions) {
-    this.home = path.join(path.resolve(options.directory), 'postgresql');
+    this.home = serverHome(options.directory, 'postgresql');
   }
 
   /** Connection string for the pool. */

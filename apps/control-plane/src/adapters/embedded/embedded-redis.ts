@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { EmbeddedOptions } from './embedded-postgres.js';
-import { serviceAccount } from './service-account.js';
+import { serverHome, serviceAccount } from './service-account.js';
 import { SupervisedProcess } from './supervised-process.js';
 
 const COMMANDS = ['/usr/bin/valkey-server', '/usr/bin/redis-server', '/usr/local/bin/redis-server'];
@@ -14,7 +14,7 @@ export class EmbeddedRedis {
   private process: SupervisedProcess | undefined;
 
   constructor(private readonly options: EmbeddedOptions & { readonly maxMemory?: string }) {
-    this.home = path.join(path.resolve(options.directory), 'redis');
+    this.home = serverHome(options.directory, 'redis');
   }
 
   /** For REDIS_URL: the path of the socket. */

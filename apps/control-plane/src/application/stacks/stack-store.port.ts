@@ -41,14 +41,16 @@ export type RecordChange =
   | { readonly type: 'guest-removed'; readonly guest: GuestId }
   | { readonly type: 'instance-put'; readonly instance: RecordedInstance }
   | { readonly type: 'instance-installed'; readonly instance: InstanceId; readonly guest: string }
+  /** What else was configured with another config or module is out of date then. */
   | {
       readonly type: 'instance-configured';
       readonly instance: InstanceId;
       readonly guest: string;
       readonly digest: string;
-      readonly config: RecordedInstance['config'];
+      readonly now: Pick<RecordedInstance, 'config' | 'moduleDigest' | 'version' | 'appVersion'>;
     }
   /** With its bindings. */
   | { readonly type: 'instance-removed'; readonly instance: InstanceId }
+  /** A changed offer makes what the consumer was configured with out of date; so does a removed one. */
   | { readonly type: 'binding-put'; readonly binding: RecordedBinding }
   | { readonly type: 'binding-removed'; readonly binding: BindingId };

@@ -119,6 +119,11 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
           },
         },
       ];
+      // What a guest made anew had promised is to be provided again; the offers keep their ids.
+      const provided = known
+        ? (await world.stacks.recorded(site.name)).bindings.filter((binding) => binding.provider === known.id)
+        : [];
+      for (const binding of provided) changes.push({ type: 'binding-put', binding: { ...binding, offerDigest: '' } });
       return { output: { vmid: place.vmid, node: place.node }, changes };
     },
 

@@ -46,12 +46,13 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
       if (step.hook === 'install')
         changes.push({ type: 'instance-installed', instance: step.instance.id, guest: guest.recorded.name });
       if (step.hook === 'configure') {
+        const { config, moduleDigest, version, appVersion } = step.instance;
         changes.push({
           type: 'instance-configured',
           instance: step.instance.id,
           guest: guest.recorded.name,
           digest: input.digest,
-          config: step.instance.config,
+          now: { config, moduleDigest, version, appVersion },
         });
       }
       return { output: { outputs, inputDigest: input.digest }, changes };
@@ -96,7 +97,7 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
               provider: binding.provider.id,
               provided: binding.provided,
               interface: binding.interface,
-              request: binding.request,
+              request,
               offer: open,
               offerDigest,
             },
@@ -113,7 +114,10 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
         binding,
         request: await resolveRequest(world, context, binding),
       });
-      await runHook(world, context, guest, binding.provider, `withdraw-${binding.provided}`, input);
+      // A provider that never learnt to withdraw has nothing to take back.
+      if (manifest.hookFiles.includes(`withdraw-${binding.provided}`)) {
+        await runHook(world, context, guest, binding.provider, `withdraw-${binding.provided}`, input);
+      }
       await context.fence();
       await world.secrets.removeUnder(bindingSecrets(binding.id));
       await world.secrets.removeUnder(offerSecrets(binding.id));

@@ -1,0 +1,113 @@
+import 'reflect-metadata';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { plainToInstance, Transform } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, validateSync } from 'class-validator';
+
+export const ROLES = ['all', 'api', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+const whole = Transform(({ value }) => (value === undefined ? undefined : Number(value)));
+
+/** Environment variables that are read; all optional. Checked once at start, all findings at once. */
+class Environment {
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\//, { message: 'DATABASE_URL must be postgresql://…' })
+  DATABASE_URL?: string;
+  @IsOptional()
+  @Matches(/^(rediss?:\/\/|\/)/, { message: 'REDIS_URL must be redis://…, rediss://… or the path of a socket' })
+  REDIS_URL?: string;
+  @IsOptional() @IsString() BASTIDE_STATE_DIR?: string;
+  @IsOptional()
+  @Matches(/^(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/, {
+    message: 'BASTIDE_LISTEN must be a loopback address with a port, such as 127.0.0.1:7080',
+  })
+  BASTIDE_LISTEN?: string;
+  @IsOptional() @IsString() BASTIDE_MASTER_KEY_FILE?: string;
+  @IsOptional() @IsString() BASTIDE_MODULES?: string;
+  @IsOptional() @IsString() BASTIDE_BLUEPRINTS?: string;
+  @IsOptional() @IsIn(['debug', 'info', 'warn', 'error']) BASTIDE_LOG_LEVEL?: string;
+  @IsOptional() @whole @IsInt() @Min(1) @Max(64) BASTIDE_CONCURRENCY?: number;
+  @IsOptional() @whole @IsInt() @Min(500) @Max(600_000) BASTIDE_LEASE_MS?: number;
+  @IsOptional() @whole @IsInt() @Min(100) @Max(600_000) BASTIDE_SWEEP_MS?: number;
+}
+
+export interface Config {
+  readonly role: Role;
+  /** Absent: a private PostgreSQL below the state folder. */
+  readonly databaseUrl?: string;
+  /** Absent: a private Redis below the state folder. */
+  readonly redisUrl?: string;
+  readonly stateDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly masterKeyFile: string;
+  readonly apiTokenFile: string;
+  readonly moduleDirectories: readonly string[];
+  readonly blueprintDirectories: readonly string[];
+  readonly logLevel: string;
+  /** Steps at a time in one worker. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly sweepMs: number;
+}
+
+/** Findings of the environment; the program ends with code 2 and prints them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** The repository's own folder: this file is <root>/dist/apps/control-plane/src/config/config.js or <root>/apps/…. */
+const ROOT = fileURLToPath(
+  new URL(import.meta.url.includes('/dist/') ? '../../../../../' : '../../../../', import.meta.url),
+);
+
+export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
+  const known = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const read = plainToInstance(Environment, known);
+  const findings = validateSync(read, { whitelist: false, forbidUnknownValues: false }).flatMap((error) =>
+    Object.values(error.constraints ?? {}),
+  );
+  // A misspelt variable of ours would silently do nothing.
+  const names = [
+    'BASTIDE_STATE_DIR',
+    'BASTIDE_LISTEN',
+    'BASTIDE_MASTER_KEY_FILE',
+    'BASTIDE_MODULES',
+    'BASTIDE_BLUEPRINTS',
+    'BASTIDE_LOG_LEVEL',
+    'BASTIDE_CONCURRENCY',
+    'BASTIDE_LEASE_MS',
+    'BASTIDE_SWEEP_MS',
+    'BASTIDE_URL',
+    'BASTIDE_TOKEN',
+    'BASTIDE_TOKEN_FILE',
+  ];
+  findings.push(
+    ...Object.keys(known)
+      .filter((name) => name.startsWith('BASTIDE_') && !names.includes(name))
+      .map((name) => `${name} is not known`),
+  );
+  if (!(ROLES as readonly string[]).includes(role)) findings.push(`--role must be one of ${ROLES.join(', ')}`);
+  if (role !== 'all' && (!read.DATABASE_URL || !read.REDIS_URL)) {
+    findings.push(`--role ${role} shares its servers with other processes: DATABASE_URL and REDIS_URL are needed`);
+  }
+  if (findings.length > 0) throw new ConfigError(findings.join('\n'));
+  const stateDir = resolve(read.BASTIDE_STATE_DIR ?? '.bastide');
+  const at = (read.BASTIDE_LISTEN ?? '127.0.0.1:7080').lastIndexOf(':');
+  const listen = read.BASTIDE_LISTEN ?? '127.0.0.1:7080';
+  return {
+    role: role as Role,
+    ...(read.DATABASE_URL ? { databaseUrl: read.DATABASE_URL } : {}),
+    ...(read.REDIS_URL ? { redisUrl: read.REDIS_URL } : {}),
+    stateDir,
+    listen: { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) },
+    masterKeyFile: resolve(read.BASTIDE_MASTER_KEY_FILE ?? `${stateDir}/master-key`),
+    apiTokenFile: `${stateDir}/api-token`,
+    moduleDirectories: (read.BASTIDE_MODULES ?? `${ROOT}modules`).split(':'),
+    blueprintDirectories: (read.BASTIDE_BLUEPRINTS ?? `${ROOT}blueprints`).split(':'),
+    logLevel: read.BASTIDE_LOG_LEVEL ?? 'info',
+    concurrency: read.BASTIDE_CONCURRENCY ?? 8,
+    leaseMs: read.BASTIDE_LEASE_MS ?? 30_000,
+    sweepMs: read.BASTIDE_SWEEP_MS ?? 15_000,
+  };
+}

@@ -1,0 +1,56 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule, CLOSE, WORKER } from './app.module.js';
+import { ConfigError, loadConfig } from './config/config.js';
+import { Refusal } from './domain/problem.js';
+import { furnish } from './http/api.js';
+import type { Worker } from './worker/worker.js';
+
+// config → role → Nest; nothing else. Exit codes: 0 asked to end, 1 a fault, 2 the configuration is wrong, 3 a server refuses to work.
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
+  const config = loadConfig(process.env, values.role);
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), {
+    logger: ['error', 'warn'],
+    abortOnError: false,
+  });
+  furnish(app);
+  app.disable('x-powered-by');
+  const worker = config.role === 'api' ? undefined : app.get<Worker>(WORKER);
+  await worker?.start();
+  if (config.role === 'worker') await app.init();
+  else await app.listen(config.listen.port, config.listen.host);
+
+  let ending = false;
+  const end = (): void => {
+    // Somebody who asks twice does not want to wait.
+    if (ending) process.exit(1);
+    ending = true;
+    const close = app.get<() => Promise<void>>(CLOSE);
+    Promise.resolve()
+      .then(() => worker?.stop())
+      .then(() => app.close())
+      .then(close)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`control plane: ${error instanceof Error ? error.message : String(error)}\n`);
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', end).on('SIGINT', end);
+}
+
+main().catch((error: unknown) => {
+  const message =
+    error instanceof Refusal
+      ? `${error.problem.message} ${error.problem.remedy}`
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+  process.stderr.write(`control plane: ${error instanceof ConfigError ? error.message : message}\n`);
+  process.exit(error instanceof ConfigError ? 2 : error instanceof Refusal ? 3 : 1);
+});

@@ -1,9 +1,4 @@
-import type {
-  CallContext,
-  GuestAccess,
-  GuestIdSource,
-  GuestLocation,
-} from '../../application/substrates/substrate.port.js';
+import type { CallContext, GuestIdSource, GuestLocation } from '../../application/substrates/substrate.port.js';
 import { Refusal, type WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
 import { isFailure } from './classify.js';

@@ -47,10 +47,11 @@ export async function backupGuest(lab: Lab, guest: Guest, options: BackupOptions
 
 async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskContext): Promise<Volume> {
   const storage = loadStorage(lab, options.storage, guest.node);
-  const disks = ownDisks(lab, guest).filter(
-    (disk) =>
-      disk.values.backup !== '0' &&
-      (guest.type === 'qemu' ? !disk.isCdrom : disk.key === 'rootfs' || disk.values.backup === '1'),
+  const all = ownDisks(lab, guest);
+  const disks = all.filter((disk) =>
+    guest.type === 'qemu'
+      ? !disk.isCdrom && disk.values.backup !== '0'
+      : disk.key === 'rootfs' || disk.values.backup === '1',
   );
   const ctime = Math.floor(lab.now() / 1000);
   const extension = `${guest.type === 'qemu' ? 'vma' : 'tar'}${SUFFIX[options.compress] ?? ''}`;
@@ -59,7 +60,7 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
   const used = disks.reduce((sum, disk) => sum + disk.volume.used, 0);
   checkSpace(lab, storage, guest.node, used, base);
   const { lock: _lock, ...config } = guest.config;
-  for (const disk of ownDisks(lab, guest)) if (!disks.includes(disk) && !disk.isCdrom) delete config[disk.key];
+  for (const disk of all) if (!disks.includes(disk) && !disk.isCdrom) delete config[disk.key];
   const archive: Volume = {
     storage: options.storage,
     node,
@@ -74,7 +75,7 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
     backup: {
       type: guest.type,
       config: isTemplate(guest) ? { ...config, template: 0 } : config,
-      volumes: ownDisks(lab, guest)
+      volumes: all
         .filter((disk) => disks.includes(disk) || disk.isCdrom)
         .map((disk) => ({ key: disk.key, size: disk.volume.size, format: disk.volume.format })),
     },

@@ -5,7 +5,7 @@ import type { Lab } from '../lab.js';
 import { addToPool } from '../lxc/create-container.js';
 import { newIdentity } from '../qemu/create-machine.js';
 import type { Guest, GuestConfig, GuestType, Volume } from '../state/model.js';
-import { contentOf, loadStorage } from '../storage/storages.js';
+import { abilitiesOf, contentOf, loadStorage } from '../storage/storages.js';
 import { createVolume, isReal, removeVolume, toBase } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { describeDisk, disksOf, isCloudInit, ownDisks } from './disks.js';
@@ -54,6 +54,9 @@ function clone(call: Call, type: GuestType): string {
           ? `Linked clone feature is not supported for drive '${disk.key}'`
           : `Linked clone feature for '${disk.file}' is not available`,
       );
+    const onFiles = lab.state.storages.get(disk.volume.storage);
+    if (!full && type === 'lxc' && onFiles && abilitiesOf(onFiles).files && onFiles.type !== 'btrfs')
+      throw fail(`Linked clone feature for '${disk.file}' is not available`);
     if (target !== node && disk.volume.node !== '*')
       throw fail(`can't clone ${label} to node '${target}' (${label} uses local storage)`);
   }
@@ -103,9 +106,7 @@ async function copy(call: Call, source: Guest, guest: Guest, plan: Plan, task: T
           size: disk.volume.size,
           ...(cloudInit ? { suffix: 'cloudinit' } : {}),
           ...(plan.full
-            ? call.text('format')
-              ? { format: call.need('format') }
-              : {}
+            ? fullFormat(call, disk.volume, plan.storage ?? disk.volume.storage)
             : { format: linkedFormat(disk.volume) }),
         };
         const storageWork = async () => {
@@ -150,6 +151,14 @@ export function withStorageLock<T>(lab: Lab, storage: string, signal: AbortSigna
     ? `cfs-lock 'storage-${storage}' error: got lock request timeout`
     : `can't lock file '/var/lock/pve-manager/pve-storage-${storage}' - got timeout`;
   return lab.locks.run(`storage/${storage}`, { timeoutMs: STORAGE_LOCK_MS, timeoutText, signal }, work);
+}
+
+/** Asked for, else that of the source where the target can hold it, else the target's own. */
+function fullFormat(call: Call, source: Volume, target: string): { format?: string } {
+  const asked = call.text('format');
+  if (asked !== undefined) return { format: asked };
+  const storage = call.lab.state.storages.get(target);
+  return source.format === 'qcow2' && storage && abilitiesOf(storage).files ? { format: 'qcow2' } : {};
 }
 
 /** Linked clones on file storages are overlays. */

@@ -44,6 +44,7 @@ function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: 
   const { files } = abilitiesOf(storage);
   const subvolume = wanted.type === 'lxc' && (storage.type === 'zfspool' || storage.type === 'btrfs');
   const format = wanted.format ?? (subvolume ? 'subvol' : wanted.suffix === 'cloudinit' && files ? 'qcow2' : 'raw');
+  if (!files && format !== 'raw' && format !== 'subvol') throw new Error(`unsupported format '${format}'`);
   const prefix = format === 'subvol' ? 'subvol' : 'vm';
   const place = (base: string) => (files ? `${wanted.vmid}/${base}.${format}` : base);
   const taken = new Set<string>();

@@ -11,6 +11,7 @@ import { hostAptSources } from './apt-sources.js';
 import { removeCgroups } from './cgroups.js';
 import { GuestAccess, guestAddresses, guestTraffic } from './guest-access.js';
 import { FIREWALL_BASE, firewallScript } from './guest-firewall.js';
+import { GuestFolder } from './guest-folder.js';
 import { uptime } from './guest-process.js';
 import { GuestRecords } from './guest-records.js';
 import { raiseHostSettings, restoreHostSettings } from './host-settings.js';
@@ -61,7 +62,13 @@ export class LxcRuntime implements GuestRuntime {
     this.volumes = new Volumes(this.names.paths, this.pool);
     this.network = new SwitchNetwork(this.names);
     this.records = new GuestRecords(this.names.paths);
-    this.guests = new LxcGuests(this.names, this.records, this.pool, this.volumes, this.network, () => this.proxyUrl);
+    this.guests = new LxcGuests(
+      this.names,
+      this.records,
+      this.pool,
+      this.network,
+      new GuestFolder(this.names, this.pool, this.volumes, this.network, () => this.proxyUrl),
+    );
     this.imageCache = new ImageCache(join(this.cacheDir, 'images'), this.log);
   }
 
@@ -75,10 +82,10 @@ export class LxcRuntime implements GuestRuntime {
     await this.network.inside('nft', ['-f', '-'], FIREWALL_BASE);
     await this.pool.open(this.options.diskBytes, signal);
     await this.records.load();
+    await this.openProxy();
     const adopted = await this.guests.adopt();
     if (adopted.length > 0) this.log('guests still run', { vmids: adopted });
     for (const saved of await this.savedFirewalls()) await this.applyFirewall(saved);
-    await this.openProxy();
     await this.imageCache.builtin(signal);
     this.guests.watch();
   }
@@ -225,6 +232,15 @@ export class LxcRuntime implements GuestRuntime {
 
   async firewall(guest: { vmid: number; nics: readonly GuestNic[] }, firewall: GuestFirewall): Promise<void> {
     await this.applyFirewall({ ...guest, firewall });
+    // Guests start side by side; the file holds all of them, so one change at a time.
+    const saved = this.savingFirewalls.then(() => this.saveFirewall(guest, firewall));
+    this.savingFirewalls = saved.catch(() => undefined);
+    await saved;
+  }
+
+  private savingFirewalls: Promise<unknown> = Promise.resolve();
+
+  private async saveFirewall(guest: { vmid: number; nics: readonly GuestNic[] }, firewall: GuestFirewall): Promise<void> {
     const others = (await this.savedFirewalls()).filter((saved) => saved.vmid !== guest.vmid);
     const all = firewall.enabled ? [...others, { ...guest, firewall }] : others;
     await writeFile(`${this.firewallFile}.new`, JSON.stringify(all), { mode: 0o600 });

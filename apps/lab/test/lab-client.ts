@@ -81,7 +81,9 @@ export class LabClient {
     path: string,
     parameters: Readonly<Record<string, string | number>> = {},
   ): Promise<Answer> {
-    const form = new URLSearchParams(Object.entries(parameters).map(([key, value]) => [key, String(value)])).toString();
+    const form = new URLSearchParams(
+      Object.entries(parameters).map(([key, value]): [string, string] => [key, String(value)]),
+    ).toString();
     const inQuery = method === 'GET' || method === 'DELETE';
     return await this.send(
       method,

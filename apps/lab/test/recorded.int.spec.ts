@@ -202,7 +202,8 @@ const prune = (value: unknown): unknown =>
       differences.push(`exitstatus '${(actual as typeof status).data?.exitstatus}', not '${status.data.exitstatus}'`);
     return differences;
   }
-  const shapeSorted = (errors: unknown) => Object.entries((errors ?? {}) as Record<string, string>).sort();
+  const shapeSorted = (errors: unknown) =>
+    Object.entries((errors ?? {}) as Record<string, string>).sort(([left], [right]) => left.localeCompare(right));
 
   it('answers every recorded request alike, but for the listed differences', async () => {
     const found: Record<number, string[]> = {};

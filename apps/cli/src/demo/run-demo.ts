@@ -125,6 +125,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
       body: { document, credentials: { 'pve-token': facts.token } },
     }),
   );
+  await finishOpenRun(connection, options.blueprint);
   const plan = take(
     await connection.api.POST('/api/v1/plans', {
       body: { site: 'demo', stack: options.blueprint, blueprint: options.blueprint },
@@ -144,6 +145,15 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
   }
   await welcome(connection, options, state, url);
   return EXIT.ok;
+}
+
+/** A run that was cut off when the demo was stopped goes on by itself now; what it leaves open is planned afterwards. */
+async function finishOpenRun(connection: Connection, stack: string): Promise<void> {
+  const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: { site: 'demo' } } }));
+  const run = stacks.find((entry) => entry.name === stack && entry.state === 'present')?.latestRun;
+  if (!run || !['running', 'cancelling', 'undoing'].includes(run.state)) return;
+  note(`the run ${run.id} was cut off and goes on:`);
+  await follow(connection, run.id, { format: 'text', logs: false, after: run.lastSeq });
 }
 
 /** Links, first password, how to trust the CA, how to reach the names. */

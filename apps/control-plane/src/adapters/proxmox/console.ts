@@ -12,6 +12,8 @@ import { openPinned } from './pinned-connection.js';
 /** More than any command here prints; a console that floods is cut. */
 const MOST_OUTPUT = 256 * 1024;
 
+const TYPE_AGAIN_MS = 700;
+
 /**
  * Runs one command on a container's console and returns what it printed. Proxmox's terminal protocol (pve-xtermjs):
  * first `user:ticket\n`, answered by `OK`; then `0:LENGTH:DATA` types, `1:COLUMNS:ROWS:` resizes, `2` keeps alive, and
@@ -65,10 +67,17 @@ function converse(
   return new Promise((resolve, reject) => {
     let output = '';
     let ready = false;
+    // The shell's terminal throws away what was typed while it was being set up, so it is typed again until it is heard.
+    let typing: NodeJS.Timeout | undefined;
+    const type = (): void => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(`0:${Buffer.byteLength(typed)}:${typed}`);
+      typing = setTimeout(type, TYPE_AGAIN_MS);
+    };
     const stop = () => finish(() => reject(context.signal.reason as Error));
     const timer = setTimeout(() => finish(() => reject(noShell(at, ms, ready))), ms);
     const finish = (settle: () => void) => {
       clearTimeout(timer);
+      clearTimeout(typing);
       context.signal.removeEventListener('abort', stop);
       settle();
     };
@@ -83,7 +92,7 @@ function converse(
         ready = true;
         output = output.slice(2);
         socket.send('1:500:50:');
-        socket.send(`0:${Buffer.byteLength(typed)}:${typed}`);
+        type();
       }
       // Line editors put colours and bracketed-paste marks around everything.
       const match = framed.exec(stripVTControlCharacters(output).replaceAll('\r', ''));

@@ -69,8 +69,9 @@ const LIMITS: {
   'guest.stop': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.destroy': (step, place) => [oneOperationOn(place.site, step.guest)],
   'hook.run': (step, place) => [oneOperationOn(place.site, step.guest)],
-  'binding.provide': (step, place) => [provides(place, step.binding.provider)],
-  'binding.withdraw': (step, place) => [provides(place, step.binding.provider)],
+  // Providing may restart the provider's service: not while another hook, such as its check, runs on the same guest.
+  'binding.provide': (step, place) => [provides(place, step.binding.provider), oneOperationOn(place.site, step.guest)],
+  'binding.withdraw': (step, place) => [provides(place, step.binding.provider), oneOperationOn(place.site, step.guest)],
   'instance.forget': () => [],
 };
 

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addCatalogueCommands } from './commands/catalogue-commands.js';
 import { addDemoCommand } from './commands/demo-command.js';
-import { addLabCommands } from './commands/lab-commands.js';
+import { addLabCommands, handOverToLab } from './commands/lab-commands.js';
 import { addRunCommands } from './commands/run-commands.js';
 import { addSiteCommands } from './commands/site-commands.js';
 import { addStackCommands } from './commands/stack-commands.js';
@@ -14,7 +14,6 @@ const program = new Command('bastide')
   .option('--url <url>', `control plane (default: ${DEFAULT_URL})`)
   .option('--token-file <file>', 'file with the API token')
   .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
-  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(--help shows the options)');
 
@@ -26,7 +25,9 @@ addDemoCommand(program);
 addLabCommands(program);
 
 try {
-  await program.parseAsync();
+  // The lab has options of its own; everything after its name is for it.
+  if (process.argv[2] === 'lab' && process.argv.length > 3) await handOverToLab(process.argv.slice(3));
+  else await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
 }

@@ -11,6 +11,7 @@ export function addDemoCommand(program: Command): void {
     .option('--port <port>', 'port of the control plane on loopback', '7080')
     .option('--lab-port <port>', 'port of the lab’s Proxmox API on loopback', '8006')
     .option('--network <n>', 'guests get addresses in 10.<n>.0.0/16', '91')
+    .option('--lab-name <name>', 'names what the lab makes on this machine', 'demo')
     .option('-y, --yes', 'accepted for scripts: the demo never asks')
     .option('--exit', 'stop when everything is up')
     .action(async (options: DemoOptions) => {

@@ -9,16 +9,16 @@ export function addLabCommands(program: Command): void {
   program
     .command('lab')
     .argument('<start|status|reset>')
-    .argument('[options...]')
-    .allowUnknownOption()
-    .passThroughOptions()
     .description('a Proxmox VE that fits in one machine; bastide lab start --help shows its options')
-    .action(async (verb: string, options: string[]) => {
-      const child = spawn(process.execPath, [LAB, verb, ...options], { stdio: 'inherit' });
-      const stop = (signal: NodeJS.Signals): void => void child.kill(signal);
-      process.on('SIGINT', stop).on('SIGTERM', stop);
-      process.exitCode = await new Promise<number>((resolve, reject) =>
-        child.on('error', reject).on('close', (code) => resolve(code ?? 1)),
-      );
-    });
+    .action((verb: string) => handOverToLab([verb]));
+}
+
+/** Runs the lab with these words; Ctrl-C ends it, its exit code is ours. */
+export async function handOverToLab(words: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [LAB, ...words], { stdio: 'inherit' });
+  const stop = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  process.exitCode = await new Promise<number>((resolve, reject) =>
+    child.on('error', reject).on('close', (code) => resolve(code ?? 1)),
+  );
 }

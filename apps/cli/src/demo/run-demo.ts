@@ -1,4 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { labNames } from '../../../lab/src/runtime/lxc/lab-names.js';
@@ -16,6 +17,7 @@ export interface DemoOptions {
   readonly port: string;
   readonly labPort: string;
   readonly network: string;
+  readonly labName: string;
   readonly yes?: boolean;
   readonly exit?: boolean;
 }
@@ -64,7 +66,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     [
       'start',
       '--name',
-      'demo',
+      options.labName,
       '--state',
       join(state, 'lab'),
       '--port',
@@ -80,7 +82,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     async () => {
       const text = await readFile(access, 'utf8').catch(() => undefined);
       const found = text
-        ? (JSON.parse(text) as { url: string; fingerprint: string; token: string; pid: number })
+        ? (JSON.parse(text) as { url: string; fingerprint: string; token: string; caCertificate: string; pid: number })
         : undefined;
       return found && isAlive(found.pid) ? found : undefined;
     },
@@ -89,6 +91,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     signal,
   );
 
+  await switchFirewallOn(facts);
   note('starting the control plane …');
   const url = `http://127.0.0.1:${options.port}`;
   const controlPlane = new Child(
@@ -114,7 +117,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     {
       url: facts.url,
       fingerprint: facts.fingerprint,
-      hostAddress: labNames('demo', join(state, 'lab')).hostAddress,
+      hostAddress: labNames(options.labName, join(state, 'lab')).hostAddress,
       network,
     },
     options.domain,
@@ -145,6 +148,27 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
   }
   await welcome(connection, options, state, url);
   return EXIT.ok;
+}
+
+/** Rules of guests count only where the data centre's firewall is on; on a real cluster that is the admin's to do, here it is ours. */
+async function switchFirewallOn(lab: { url: string; token: string; caCertificate: string }): Promise<void> {
+  const answer = await new Promise<number>((resolve, reject) => {
+    const asked = request(
+      `${lab.url}/api2/json/cluster/firewall/options?enable=1`,
+      {
+        method: 'PUT',
+        ca: lab.caCertificate,
+        headers: { authorization: `PVEAPIToken=${lab.token}`, 'content-length': '0' },
+      },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    asked.on('error', reject).end();
+  });
+  if (answer !== 200)
+    throw new Failure(EXIT.fault, `the lab answered ${answer} when its firewall was to be switched on`);
 }
 
 /** A run that was cut off when the demo was stopped goes on by itself now; what it leaves open is planned afterwards. */

@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { Demo } from './demo.js';
+import { Person } from './person.js';
+
+/**
+ * The main job, with nothing made up: real guests, real SSH, real TLS, a real browser. Needs root and LXC; where they are
+ * missing the test says so and the rest of the suite stands for itself.
+ */
+const possible = process.getuid?.() === 0 && existsSync('/usr/bin/lxc-start');
+const story = possible ? describe : describe.skip;
+if (!possible) process.stderr.write('SKIPPED: the end-to-end test needs root and LXC (infra/setup/setup.sh installs it)\n');
+
+story('the blueprint team on a fresh lab', () => {
+  const demo = new Demo('e2e', 93);
+  let gateway = '';
+  let ca = '';
+  let adminPassword = '';
+  let stack: { id: string };
+
+  beforeAll(async () => {
+    await demo.start('team', 12);
+    const [found] = (await demo.cli('stack', 'list')).json();
+    stack = found;
+    const view = (await demo.cli('stack', 'show', 'team')).json();
+    gateway = view.instances.find((entry: { name: string }) => entry.name === 'gateway').guests[0].address;
+    ca = await demo.caCertificate();
+    adminPassword = (await demo.cli('stack', 'credentials', 'team')).json()[0].value;
+  }, 15 * 60_000);
+
+  afterAll(() => demo.clear(), 5 * 60_000);
+
+  const guestOf = async (instance: string): Promise<number> =>
+    (await demo.cli('stack', 'show', 'team')).json().instances.find((entry: { name: string }) => entry.name === instance).guests[0].vmid;
+
+  it('ends with links, the first password and the way to reach the names', () => {
+    expect(demo.output).toContain('https://wiki.demo.test');
+    expect(demo.output).toContain(adminPassword);
+    expect(demo.output).toContain('--host-resolver-rules');
+  });
+
+  it('plans nothing for what is as it should be', async () => {
+    const plan = (await demo.cli('plan', 'team')).json();
+    expect(plan.findings.filter((finding: { severity: string }) => finding.severity === 'error')).toEqual([]);
+    expect(plan.steps).toEqual([]);
+  }, 60_000);
+
+  it('lets a person of the directory sign in to the wiki through gateway and portal, and edit a page', async () => {
+    const admin = new Person(gateway, ca);
+    const wrong = await admin.signIn('https://wiki.demo.test/', 'admin', 'not the password');
+    expect(wrong.url).toContain('auth.demo.test');
+    const page = await admin.signIn('https://wiki.demo.test/', 'admin', adminPassword);
+    expect(page.url).toMatch(/^https:\/\/wiki\.demo\.test\//);
+    const editor = await admin.get('https://wiki.demo.test/notes:first?do=edit');
+    const hidden = Object.fromEntries(
+      [...editor.body.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name as string, value as string]),
+    );
+    await admin.post('https://wiki.demo.test/notes:first', { ...hidden, id: 'notes:first', wikitext: 'Written by the end-to-end test', summary: 'test', 'do[save]': '1' });
+    expect((await admin.get('https://wiki.demo.test/notes:first')).body).toContain('Written by the end-to-end test');
+  }, 120_000);
+
+  it('refuses a person who was disabled', async () => {
+    const directory = await guestOf('directory');
+    await demo.console(directory, "printf 'correct-horse-battery\\n' | bastide-person add bob --given Bob --family Builder --mail bob@demo.test --group staff");
+    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url).toContain('wiki.demo.test');
+    await demo.console(directory, 'bastide-person disable bob');
+    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url).toContain('auth.demo.test');
+  }, 120_000);
+
+  it('works in a browser that trusts the site’s CA', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'bastide-browser-'));
+    let browser: Browser | undefined;
+    try {
+      mkdirSync(join(home, '.pki/nssdb'), { recursive: true });
+      writeFileSync(join(home, 'ca.pem'), ca);
+      execFileSync('certutil', ['-d', `sql:${join(home, '.pki/nssdb')}`, '-N', '--empty-password']);
+      execFileSync('certutil', ['-d', `sql:${join(home, '.pki/nssdb')}`, '-A', '-t', 'C,,', '-n', 'site', '-i', join(home, 'ca.pem')]);
+      browser = await chromium.launch({
+        executablePath: '/usr/bin/chromium',
+        env: { ...process.env, HOME: home },
+        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', `--host-resolver-rules=MAP *.demo.test ${gateway}`],
+      });
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      await page.goto('https://wiki.demo.test/notes:first');
+      expect(new URL(page.url()).hostname).toBe('auth.demo.test');
+      await page.fill('input[name=user]', 'admin');
+      await page.fill('input[name=password]', adminPassword);
+      await Promise.all([page.waitForURL('https://wiki.demo.test/**'), page.click('button[type=submit]')]);
+      expect(await page.textContent('body')).toContain('Written by the end-to-end test');
+      if (process.env.BASTIDE_SCREENSHOTS) await page.screenshot({ path: join(process.env.BASTIDE_SCREENSHOTS, 'wiki.png') });
+    } finally {
+      await browser?.close();
+      rmSync(home, { recursive: true, force: true });
+    }
+  }, 120_000);
+
+  it('keeps every secret out of the logs, the run log and the databases', async () => {
+    const runs = (await demo.cli('run', 'list')).json();
+    const token = readFileSync(join(demo.state, 'api-token'), 'utf8').trim();
+    const entries: string[] = [];
+    for (const run of runs) {
+      const response = await fetch(`http://127.0.0.1:${demo.port}/api/v1/runs/${run.id}/entries?limit=5000`, { headers: { authorization: `Bearer ${token}` } });
+      entries.push(await response.text());
+    }
+    const secrets = [adminPassword, token, (JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string }).token.split('=')[1]!];
+    const sockets = existsSync(join(demo.state, 'postgresql')) ? join(demo.state, 'postgresql') : join('/var/lib/bastide', readdirSync('/var/lib/bastide').find((name) => name.startsWith('postgresql-')) ?? '');
+    const socket = execFileSync('find', [sockets, '-name', '.s.PGSQL.*', '-type', 's'], { encoding: 'utf8' }).trim().split('\n')[0]!;
+    const dump = execFileSync('pg_dump', ['-h', join(socket, '..'), '-U', 'bastide', 'bastide'], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+    expect(dump).toContain('run_events');
+    const logs = ['control-plane.log', 'lab.log'].map((name) => readFileSync(join(demo.state, name), 'utf8'));
+    for (const secret of secrets) for (const text of [dump, ...entries, ...logs]) expect(text.includes(secret)).toBe(false);
+  }, 120_000);
+
+  it('finds everything as it was when it is started again', async () => {
+    await demo.stop();
+    await demo.start('team', 5);
+    const plan = (await demo.cli('plan', 'team')).json();
+    expect(plan.steps).toEqual([]);
+    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/notes:first', 'admin', adminPassword)).body).toContain('Written by the end-to-end test');
+  }, 6 * 60_000);
+
+  it('removes a stack and leaves nothing of it', async () => {
+    const removal = await demo.cli('stack', 'remove', 'team', '--yes');
+    expect({ code: removal.code, tail: removal.code === 0 ? '' : removal.text.slice(-2000) }).toEqual({ code: 0, tail: '' });
+    expect((await demo.lab('GET', '/cluster/resources?type=vm')).filter((guest: { vmid: number }) => guest.vmid >= 1000)).toEqual([]);
+    expect((await demo.lab('GET', '/nodes/lab1/storage/local-zfs/content')).map((volume: { volid: string }) => volume.volid)).toEqual([]);
+    const view = (await demo.cli('stack', 'show', stack.id)).json();
+    expect(view.instances).toEqual([]);
+    expect((await demo.cli('stack', 'credentials', stack.id)).json()).toEqual([]);
+  }, 5 * 60_000);
+});

@@ -28,9 +28,13 @@ interface Access {
 function startLab(): ChildProcess {
   const main = join(dirname(fileURLToPath(import.meta.url)), '../src/main.js');
   const latencies = values.latency.flatMap((one) => ['--latency', one]);
-  return spawn(process.execPath, [main, 'start', '--state', folder, '--port', '0', '--nodes', NODES.join(','), ...latencies], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  return spawn(
+    process.execPath,
+    [main, 'start', '--state', folder, '--port', '0', '--nodes', NODES.join(','), ...latencies],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
 }
 
 function caller(access: Access) {
@@ -87,7 +91,10 @@ async function main(): Promise<void> {
     const pid = lab.pid ?? 0;
     const vmid = (index: number) => 100 + index;
     const node = (index: number) => NODES[index % NODES.length] ?? 'lab1';
-    const creating = await timed(COUNT, 16, (index) =>
+    const creating = await timed(
+      COUNT,
+      16,
+      (index) =>
       call('POST', `/nodes/${node(index)}/lxc`, {
         vmid: String(vmid(index)), ostemplate: TEMPLATE, hostname: `guest-${index}`, rootfs: 'local-zfs:4', tags: 'bench',
         net0: 'name=eth0,bridge=vmbr0,ip=10.210.1.1/16', features: 'nesting=1',
@@ -105,7 +112,10 @@ async function main(): Promise<void> {
         }),
       );
     times.sort((left, right) => left - right);
-    report(`GET /cluster/resources (${(bytes / 2 ** 20).toFixed(1)} MiB), median`, `${Math.round((times[5] ?? 0) * 1000)} ms`);
+    report(
+      `GET /cluster/resources (${(bytes / 2 ** 20).toFixed(1)} MiB), median`,
+      `${Math.round((times[5] ?? 0) * 1000)} ms`,
+    );
     report('GET /cluster/resources, slowest of ten', `${Math.round((times[9] ?? 0) * 1000)} ms`);
     const reads = 10_000;
     const reading = await timed(reads, 16, (index) => {

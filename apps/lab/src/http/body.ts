@@ -157,6 +157,8 @@ export async function readParameters(
   if (length === 0) return { parameters: fromQuery };
   if (type === 'multipart/form-data') {
     const read = await readMultipart(request, uploadFolder);
+    // The file part is the parameter `filename`, by its name.
+    if (read.upload) read.parameters.filename ??= read.upload.filename;
     return { ...read, parameters: Object.assign(fromQuery, read.parameters) };
   }
   if (length > MAX_BODY) throw new ApiError(501, 'for data too large');

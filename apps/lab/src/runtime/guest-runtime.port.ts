@@ -117,7 +117,11 @@ export interface GuestRuntime {
   images(): Promise<readonly { readonly name: string; readonly sizeBytes: number }[]>;
 
   /** A new volume, from an image (`{ image }`), empty (`{ empty: true }`) or as a copy-on-write clone of another one. */
-  createVolume(volume: RuntimeVolume, from: { image: string } | { empty: true } | { clone: RuntimeVolume; fresh: boolean }, signal: AbortSignal): Promise<void>;
+  createVolume(
+    volume: RuntimeVolume,
+    from: { image: string } | { empty: true } | { clone: RuntimeVolume; fresh: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
   resizeVolume(volume: RuntimeVolume): Promise<void>;
   removeVolume(volume: RuntimeVolume): Promise<void>;
   volumeUsage(volume: RuntimeVolume): Promise<number>;
@@ -141,7 +145,9 @@ export interface GuestRuntime {
   limit(vmid: number, limits: { cpus: number; memoryBytes: number }): Promise<void>;
   usage(vmid: number): Promise<GuestUsage>;
   /** Addresses per interface as the guest sees them. */
-  addresses(vmid: number): Promise<readonly { readonly name: string; readonly mac: string; readonly addresses: readonly string[] }[]>;
+  addresses(
+    vmid: number,
+  ): Promise<readonly { readonly name: string; readonly mac: string; readonly addresses: readonly string[] }[]>;
 
   exec(vmid: number, command: readonly string[], options: { input?: Buffer; timeoutMs: number }): Promise<ExecResult>;
   writeFile(vmid: number, path: string, content: Buffer, mode: number): Promise<void>;

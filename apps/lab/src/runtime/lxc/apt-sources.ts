@@ -42,7 +42,7 @@ export function parseAptSources(text: string, deb822: boolean): AptSource[] {
 /** Debian main, updates and security from where the host takes them; the public mirrors where the host says nothing. */
 export async function hostAptSources(etcApt = '/etc/apt'): Promise<readonly AptSource[]> {
   const files = [join(etcApt, 'sources.list')];
-  for (const name of (await readdir(join(etcApt, 'sources.list.d')).catch(() => [])).sort())
+  for (const name of (await readdir(join(etcApt, 'sources.list.d')).catch((): string[] => [])).sort())
     if (/\.(list|sources)$/.test(name)) files.push(join(etcApt, 'sources.list.d', name));
   const found: AptSource[] = [];
   for (const file of files) {

@@ -43,11 +43,14 @@ export class GuestAccess {
     return result.stdout;
   }
 
-  /** A login shell on a terminal of its own; `script` of bsdutils brings the terminal. */
+  /**
+   * A login shell on a terminal of its own; `script` of bsdutils brings the terminal. The guest's own terminal already ends
+   * lines with CR LF, so this one must not.
+   */
   console(): GuestConsole {
     const [program, args] = this.pool.inside('lxc-attach', this.attach(['/bin/bash', '-l']));
     const line = [program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-    const child = spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], {
+    const child = spawn('script', ['-qefc', `stty cols 80 rows 24 -opost; exec ${line}`, '/dev/null'], {
       cwd: '/',
       detached: true,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', TERM: 'xterm-256color', SHELL: '/bin/sh' },

@@ -13,6 +13,8 @@ export interface GuestPlaces {
   readonly plugScripts: readonly string[];
   /** Names of the host's ends while LXC makes them: free on the host. */
   readonly hostInterfaces: readonly string[];
+  /** What the monitor runs after the end. */
+  readonly stopScript: string;
   readonly cgroup: string;
   readonly firstId: number;
 }
@@ -42,6 +44,7 @@ export function guestConfig(
     'lxc.environment = SYSTEMD_TMPFILES_FORCE_SUBVOL=0',
     `lxc.mount.entry = ${places.seedPath} ${SEED_MOUNT} none bind,ro,create=dir 0 0`,
     `lxc.hook.start = /${SEED_MOUNT}/apply`,
+    `lxc.hook.post-stop = ${places.stopScript}`,
     ...new GuestCgroups(places.cgroup, layout).config(guest),
   ];
   guest.mounts.forEach((mount, index) => {

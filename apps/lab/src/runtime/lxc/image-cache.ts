@@ -13,7 +13,7 @@ const STALE_DAYS = 7;
 
 async function hostCertificates(): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const name of (await readdir(HOST_AUTHORITIES).catch(() => [])).sort())
+  for (const name of (await readdir(HOST_AUTHORITIES).catch((): string[] => [])).sort())
     if (/^[\w.-]+\.crt$/.test(name)) found[name] = await readFile(join(HOST_AUTHORITIES, name), 'utf8');
   return found;
 }

@@ -1,19 +1,18 @@
 /** The life of guests as LXC containers: start, stop, adopt, and notice when one ends by itself. */
-import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { GuestDefinition } from '../guest-runtime.port.js';
 import { RuntimeError } from '../guest-runtime.port.js';
 import { GuestCgroups, processesIn, removeCgroups } from './cgroups.js';
-import { guestConfig } from './guest-config.js';
+import { Gate, Turns } from './gate.js';
+import { type GuestFolder, guestCgroup, wantsReboot } from './guest-folder.js';
 import { isAlive, markProcess, signalProcess } from './guest-process.js';
 import type { GuestRecord, GuestRecords } from './guest-records.js';
-import { seedFiles, writeSeed } from './guest-seed.js';
-import { ID_RANGE, type LabNames } from './lab-names.js';
+import type { LabNames } from './lab-names.js';
 import { LXC_ENV } from './run-command.js';
 import type { StoragePool } from './storage-pool.js';
 import type { SwitchNetwork } from './switch-network.js';
-import type { Volumes } from './volumes.js';
 import { waitUntil } from './wait-until.js';
 
 /** SIGRTMIN+3, which systemd takes for "power off" (systemd(1)); the C library's SIGRTMIN is 34. */
@@ -22,6 +21,7 @@ const START_TIMEOUT_MS = 60_000;
 
 export class LxcGuests {
   private readonly starting = new Gate(Math.max(1, cpus().length));
+  private readonly turns = new Turns();
   private readonly stopping = new Set<number>();
   private readonly listeners: ((vmid: number) => void)[] = [];
   private watcher: NodeJS.Timeout | undefined;
@@ -31,9 +31,8 @@ export class LxcGuests {
     private readonly names: LabNames,
     private readonly records: GuestRecords,
     private readonly pool: StoragePool,
-    private readonly volumes: Volumes,
     private readonly network: SwitchNetwork,
-    private readonly aptProxy: () => string | undefined,
+    private readonly folder: GuestFolder,
   ) {}
 
   onExit(listener: (vmid: number) => void): void {
@@ -41,7 +40,7 @@ export class LxcGuests {
   }
 
   cgroups(vmid: number): GuestCgroups {
-    return new GuestCgroups(this.cgroupPath(vmid));
+    return new GuestCgroups(guestCgroup(this.names, vmid));
   }
 
   /** The record of a guest that runs now; undefined otherwise. */
@@ -57,18 +56,23 @@ export class LxcGuests {
     return record;
   }
 
-  /** After (re)opening: guests that still run stay, remains of others go. */
+  /** After (re)opening: guests that still run stay, those that asked for a reboot get it, remains of others go. */
   async adopt(): Promise<number[]> {
     const adopted: number[] = [];
     for (const record of this.records.all()) {
-      await this.refresh(record);
       if (await this.running(record.vmid)) adopted.push(record.vmid);
-      else await this.clear(record.vmid);
+      else if (await wantsReboot(this.records.folder(record.vmid)))
+        await this.start(record.definition, AbortSignal.timeout(START_TIMEOUT_MS));
+      else await this.turns.take(record.vmid, () => this.clear(record.vmid));
     }
     return adopted;
   }
 
   async start(guest: GuestDefinition, signal: AbortSignal): Promise<void> {
+    await this.turns.take(guest.vmid, () => this.boot(guest, signal));
+  }
+
+  private async boot(guest: GuestDefinition, signal: AbortSignal): Promise<void> {
     await this.starting.pass(async () => {
       if (await this.running(guest.vmid)) return;
       await this.clear(guest.vmid);
@@ -76,7 +80,7 @@ export class LxcGuests {
       // Before anything exists in the kernel, so that a killed lab knows where to look.
       await this.records.write({ vmid: guest.vmid, slot, definition: guest });
       const folder = this.records.folder(guest.vmid);
-      await this.prepare(guest, slot, folder);
+      await this.folder.write(guest, slot, folder);
       const log = join(folder, 'lxc.log');
       await rm(log, { force: true });
       const pidFile = join(folder, 'monitor.pid');
@@ -105,7 +109,7 @@ export class LxcGuests {
   /** Asks init to power off. */
   async shutdown(vmid: number, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
     const record = await this.running(vmid);
-    if (!record) return this.clear(vmid);
+    if (!record) return this.stop(vmid);
     await this.whileStopping(vmid, async () => {
       await signalProcess(record.init, POWER_OFF);
       await waitUntil(async () => !(await isAlive(record.init)), {
@@ -113,12 +117,12 @@ export class LxcGuests {
         timeoutMs: timeoutSeconds * 1000,
         signal,
       });
-      await this.kill(vmid);
+      await this.turns.take(vmid, () => this.kill(vmid));
     });
   }
 
   async stop(vmid: number): Promise<void> {
-    await this.whileStopping(vmid, () => this.kill(vmid));
+    await this.whileStopping(vmid, () => this.turns.take(vmid, () => this.kill(vmid)));
   }
 
   /** Begins to look twice a second whether guests ended or rebooted by themselves. */
@@ -137,23 +141,30 @@ export class LxcGuests {
     try {
       for (const record of this.records.all()) {
         if (!record.init || this.stopping.has(record.vmid) || (await isAlive(record.init))) continue;
-        await this.refresh(record);
-        if (this.stopping.has(record.vmid) || (await this.running(record.vmid)) || (await isAlive(record.monitor)))
-          continue;
-        await this.clear(record.vmid);
-        for (const listener of this.listeners) listener(record.vmid);
+        // The monitor is still tidying up.
+        if (await isAlive(record.monitor)) continue;
+        await this.turns.take(record.vmid, () => this.ended(record));
       }
     } finally {
       this.watching = false;
     }
   }
 
-  /** A guest that rebooted by itself has a new init under the same monitor. */
-  private async refresh(record: GuestRecord): Promise<void> {
-    if ((await isAlive(record.init)) || !(await isAlive(record.monitor))) return;
-    const pid = await this.initPid(record.vmid);
-    const init = pid ? await markProcess(pid) : undefined;
-    if (init) await this.records.write({ ...record, init });
+  private async ended(record: GuestRecord): Promise<void> {
+    // Somebody stopped or started it in the meantime.
+    if (this.records.get(record.vmid)?.init !== record.init) return;
+    if (await wantsReboot(this.records.folder(record.vmid))) {
+      const again = this.boot(record.definition, AbortSignal.timeout(START_TIMEOUT_MS));
+      if (
+        await again.then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+    }
+    await this.clear(record.vmid);
+    for (const listener of this.listeners) listener(record.vmid);
   }
 
   private async initPid(vmid: number): Promise<number | undefined> {
@@ -175,39 +186,6 @@ export class LxcGuests {
     await this.records.write({ vmid: guest.vmid, slot, definition: guest, monitor, init });
   }
 
-  private async prepare(guest: GuestDefinition, slot: number, folder: string): Promise<void> {
-    const firstId = this.names.idBase + slot * ID_RANGE;
-    const identity = await this.volumes.identity(guest.root);
-    const aptProxy = this.aptProxy();
-    const seed = join(folder, 'seed');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    // LXC's monitor of an unprivileged guest passes through here with the guest's ids.
-    for (const path of [this.names.paths.root, this.names.paths.guests, folder]) await chmod(path, 0o711);
-    await writeSeed(
-      seed,
-      seedFiles(guest, { ...(identity ? { identity } : {}), ...(aptProxy ? { aptProxy } : {}) }),
-      firstId,
-    );
-    const plugScripts: string[] = [];
-    for (const [index, nic] of guest.nics.entries()) {
-      const script = join(folder, `plug-${index}`);
-      await writeFile(script, this.network.plugScript(guest.vmid, index, await this.network.bridgeFor(nic)), {
-        mode: 0o700,
-      });
-      plugScripts.push(script);
-    }
-    const config = guestConfig(guest, {
-      rootPath: this.pool.seen(this.volumes.path(guest.root)),
-      mountPaths: guest.mounts.map((mount) => this.pool.seen(this.volumes.path(mount.volume))),
-      seedPath: this.pool.seen(seed),
-      plugScripts,
-      hostInterfaces: guest.nics.map((_, index) => `${this.names.tag}${guest.vmid.toString(36)}n${index}`),
-      cgroup: this.cgroupPath(guest.vmid),
-      firstId,
-    });
-    await writeFile(join(folder, 'config'), config, { mode: 0o600 });
-  }
-
   /** Ends whatever is left of a guest: its processes, its monitor, its devices, its groups. */
   private async kill(vmid: number): Promise<void> {
     const record = this.records.get(vmid);
@@ -227,8 +205,9 @@ export class LxcGuests {
       timeoutMs: 5_000,
       everyMs: 10,
     }).catch(() => signalProcess(record?.monitor, 'SIGKILL'));
-    for (const pid of await processesIn(this.cgroupPath(vmid))) await signalProcess(await markProcess(pid), 'SIGKILL');
-    await waitUntil(async () => (await processesIn(this.cgroupPath(vmid))).length === 0, {
+    for (const pid of await processesIn(guestCgroup(this.names, vmid)))
+      await signalProcess(await markProcess(pid), 'SIGKILL');
+    await waitUntil(async () => (await processesIn(guestCgroup(this.names, vmid))).length === 0, {
       what: `CT ${vmid}: end of its processes`,
       timeoutMs: 10_000,
       everyMs: 20,
@@ -238,7 +217,7 @@ export class LxcGuests {
 
   private async clear(vmid: number): Promise<void> {
     await this.network.unplug(vmid);
-    await removeCgroups(this.cgroupPath(vmid));
+    await removeCgroups(guestCgroup(this.names, vmid));
     await this.records.forget(vmid);
   }
 
@@ -255,10 +234,6 @@ export class LxcGuests {
   private get lxcPath(): string {
     return this.pool.seen(this.names.paths.guests);
   }
-
-  private cgroupPath(vmid: number): string {
-    return `${this.names.cgroup}/${vmid}`;
-  }
 }
 
 /** LXC's own words, errors first; its log has the guest's name and a time in front of each. */
@@ -269,24 +244,4 @@ async function complaints(log: string): Promise<string> {
     .filter((line) => / ERROR /.test(line))
     .map((line) => line.replace(/^.* - /, '').trim());
   return [...new Set(errors)].slice(0, 4).join('; ');
-}
-
-/** Lets so many through at a time, in order. */
-class Gate {
-  private readonly waiting: (() => void)[] = [];
-  private inside = 0;
-
-  constructor(private readonly width: number) {}
-
-  async pass<T>(action: () => Promise<T>): Promise<T> {
-    if (this.inside >= this.width) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    else this.inside++;
-    try {
-      return await action();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.inside--;
-    }
-  }
 }

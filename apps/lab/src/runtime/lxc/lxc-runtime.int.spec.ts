@@ -1,6 +1,15 @@
 /** The runtime on the real thing: needs root on a machine where the probe says real guests are possible. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,13 +25,16 @@ const report = await probeRealGuests(tmpdir());
 if (!report.possible) console.warn(`SKIPPED, no real guests on this machine:\n${describeProbe(report)}`);
 const suite = report.possible ? describe : describe.skip;
 
-const NETWORKS = [
-  { bridge: 'vmbr1', cidr: '10.231.1.0/24', gateway: '10.231.1.1' },
-  { bridge: 'vmbr1', vlan: 20, cidr: '10.231.2.0/24', gateway: '10.231.2.1' },
-];
 const signal = new AbortController().signal;
 const lab = `test${process.pid}`;
-const stateDir = mkdtempSync(join(tmpdir(), 'bastide-runtime-'));
+const folderOf = (name: string) => join(tmpdir(), `bastide-runtime-${name}`);
+const stateDir = folderOf(lab);
+/** So that two runs at once do not meet. */
+const NET = `10.${200 + (process.pid % 50)}`;
+const NETWORKS = [
+  { bridge: 'vmbr1', cidr: `${NET}.1.0/24`, gateway: `${NET}.1.1` },
+  { bridge: 'vmbr1', vlan: 20, cidr: `${NET}.2.0/24`, gateway: `${NET}.2.1` },
+];
 const key = join(stateDir, 'key');
 
 const disk = (vmid: number, index = 0): RuntimeVolume => ({
@@ -35,8 +47,8 @@ const nic = (host: number, vlan?: number, firewall = false): GuestNic => ({
   bridge: 'vmbr1',
   ...(vlan ? { vlan } : {}),
   mac: `bc:24:11:00:0${vlan ? 2 : 1}:${host.toString(16).padStart(2, '0')}`,
-  address: `10.231.${vlan ? 2 : 1}.${host}/24`,
-  gateway: `10.231.${vlan ? 2 : 1}.1`,
+  address: `${NET}.${vlan ? 2 : 1}.${host}/24`,
+  gateway: `${NET}.${vlan ? 2 : 1}.1`,
   firewall,
 });
 const guest = (vmid: number, more: Partial<GuestDefinition> = {}): GuestDefinition => ({
@@ -48,7 +60,7 @@ const guest = (vmid: number, more: Partial<GuestDefinition> = {}): GuestDefiniti
   root: disk(vmid),
   mounts: [],
   nics: [nic(vmid)],
-  nameservers: ['10.231.1.53'],
+  nameservers: [`${NET}.1.53`],
   searchDomain: 'lab.test',
   sshKeys: [readFileSync(`${key}.pub`, 'utf8').trim()],
   nesting: false,
@@ -65,7 +77,7 @@ function traces(name: string): string[] {
     ...run('losetup', '-a').filter((line) => line.includes(stateDir)),
     ...run('ip', 'netns').filter((line) => line.startsWith(`bastide-${name}`)),
     ...run('ip', '-br', 'address').filter((line) => line.startsWith('bl-') && line.includes(hostAddress)),
-    ...run('ip', 'route').filter((line) => line.startsWith('10.231.')),
+    ...run('ip', 'route').filter((line) => line.startsWith(`${NET}.`)),
     ...run('ps', '-eo', 'pid,args').filter((line) => line.includes(stateDir) && !line.includes('ps -eo')),
     ...execFileSync('find', ['/sys/fs/cgroup', '-maxdepth', '2', '-name', `bastide-${name}`], { encoding: 'utf8' })
       .split('\n')
@@ -113,16 +125,28 @@ const answers = (host: string, port: number) =>
   });
 const reachable = (host: string) => waitUntil(() => answers(host, 22), { what: `sshd of ${host}`, timeoutMs: 20_000 });
 
+/** A test that was killed could not tidy up; the next one does it. */
+async function clearAfterKilledRuns(): Promise<void> {
+  for (const folder of readdirSync(tmpdir())) {
+    const pid = /^bastide-runtime-test(\d+)$/.exec(folder)?.[1];
+    if (!pid || existsSync(`/proc/${pid}`)) continue;
+    await resetLxcRuntime(`test${pid}`, folderOf(`test${pid}`));
+    rmSync(folderOf(`test${pid}`), { recursive: true, force: true });
+  }
+}
+
 suite('real guests', () => {
   let runtime: LxcRuntime;
   const newRuntime = () => new LxcRuntime({ name: lab, stateDir, diskBytes: 8 * 1024 ** 3 });
 
   beforeAll(async () => {
+    await clearAfterKilledRuns();
+    mkdirSync(stateDir);
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
     runtime = newRuntime();
     await runtime.open(NETWORKS, signal);
     const links = JSON.parse(
-      execFileSync('ip', ['-j', 'route', 'show', 'exact', '10.231.1.0/24'], { encoding: 'utf8' }),
+      execFileSync('ip', ['-j', 'route', 'show', 'exact', `${NET}.1.0/24`], { encoding: 'utf8' }),
     ) as { gateway: string }[];
     hostAddress = links[0]!.gateway.split('.').slice(0, 3).join('.');
   }, 300_000);
@@ -153,7 +177,7 @@ suite('real guests', () => {
     expect(ssh(address, 'hostname -f; cat /etc/resolv.conf').split('\n')).toEqual([
       'guest11.lab.test',
       'search lab.test',
-      'nameserver 10.231.1.53',
+      `nameserver ${NET}.1.53`,
       'options timeout:1 attempts:2',
       '',
     ]);
@@ -162,7 +186,7 @@ suite('real guests', () => {
       timeoutMs: 20_000,
     });
     const [eth0] = (await runtime.addresses(11)).filter((link) => link.name === 'eth0');
-    expect(eth0).toMatchObject({ mac: 'bc:24:11:00:01:0b', addresses: expect.arrayContaining(['10.231.1.11/24']) });
+    expect(eth0).toMatchObject({ mac: 'bc:24:11:00:01:0b', addresses: expect.arrayContaining([`${NET}.1.11/24`]) });
     const usage = await runtime.usage(11);
     expect(usage).toMatchObject({ running: true, pid: expect.any(Number) });
     expect(usage.memoryBytes).toBeGreaterThan(5e6);
@@ -200,6 +224,7 @@ suite('real guests', () => {
     shell.onClose(() => {
       closed = true;
     });
+    await waitUntil(async () => seen.includes('# '), { what: 'prompt', timeoutMs: 10_000 });
     shell.write('tty\r');
     await waitUntil(async () => /\/dev\/(pts\/\d|console)/.test(seen), { what: 'terminal', timeoutMs: 10_000 });
     shell.resize(123, 45);
@@ -304,18 +329,18 @@ suite('real guests', () => {
       ).text;
     expect([await from(12), await from(13)]).toEqual(['open', 'open']);
     const rules = [
-      { direction: 'in', action: 'ACCEPT', source: '10.231.2.0/24', protocol: 'tcp', ports: '22' } as const,
+      { direction: 'in', action: 'ACCEPT', source: `${NET}.2.0/24`, protocol: 'tcp', ports: '22' } as const,
     ];
     const walls = { enabled: true, policyIn: 'DROP', policyOut: 'ACCEPT', rules } as const;
     await runtime.firewall({ vmid: 11, nics: [nic(11, undefined, true)] }, walls);
     expect([await from(12), await from(13), await answers(inside, 22)]).toEqual(['shut', 'open', false]);
-    expect((await sh(runtime, 11, "timeout 2 bash -c 'exec 3<>/dev/tcp/10.231.1.12/22' && echo out")).text).toBe('out');
+    expect((await sh(runtime, 11, `timeout 2 bash -c 'exec 3<>/dev/tcp/${NET}.1.12/22' && echo out`)).text).toBe('out');
     await runtime.firewall(
       { vmid: 11, nics: [nic(11, undefined, true)] },
       { ...walls, policyIn: 'REJECT', policyOut: 'REJECT', rules: [] },
     );
     expect([await from(13), await answers(inside, 22)]).toEqual(['shut', false]);
-    expect((await sh(runtime, 11, "timeout 2 bash -c 'exec 3<>/dev/tcp/10.231.1.12/22' && echo out")).text).toBe('');
+    expect((await sh(runtime, 11, `timeout 2 bash -c 'exec 3<>/dev/tcp/${NET}.1.12/22' && echo out`)).text).toBe('');
     await runtime.firewall({ vmid: 11, nics: [nic(11, undefined, true)] }, { ...walls, enabled: false });
     expect([await from(12), await answers(inside, 22)]).toEqual(['open', true]);
   }, 120_000);
@@ -393,7 +418,7 @@ suite('real guests', () => {
     await runtime.createVolume(disk(11), { image: IMAGE_NAME }, signal);
     await runtime.close({ keepGuests: true });
     const program = `
-      import { LxcRuntime } from '${built}/lab/src/runtime/lxc/lxc-runtime.js';
+      import { LxcRuntime } from '${built}/apps/lab/src/runtime/lxc/lxc-runtime.js';
       const runtime = new LxcRuntime(${JSON.stringify({ name: lab, stateDir })});
       const signal = new AbortController().signal;
       await runtime.open(${JSON.stringify(NETWORKS)}, signal);
@@ -420,8 +445,8 @@ suite('real guests', () => {
     runtime.onExit((vmid) => ended.push(vmid));
     await runtime.open(NETWORKS, signal);
     expect((await runtime.usage(11)).pid).toBe(Number(said));
-    await reachable('10.231.1.11');
-    expect(ssh('10.231.1.11', 'echo still').trim()).toBe('still');
+    await reachable(`${NET}.1.11`);
+    expect(ssh(`${NET}.1.11`, 'echo still').trim()).toBe('still');
     await sh(runtime, 11, 'systemctl poweroff');
     await waitUntil(async () => ended.includes(11), { what: 'notice of the end', timeoutMs: 20_000 });
   }, 90_000);
@@ -430,7 +455,7 @@ suite('real guests', () => {
     const inSwitch = () =>
       execFileSync('ip', ['-n', `bastide-${lab}`, '-br', 'link'], { encoding: 'utf8' })
         .split('\n')
-        .map((line) => line.split(/[ @]/)[0])
+        .map((line) => line.split(/[ @]/)[0] ?? '')
         .sort();
     await runtime.createVolume(disk(11), { image: IMAGE_NAME }, signal);
     const before = inSwitch();

@@ -1,6 +1,5 @@
 /** The runtime with real guests: puts disk, switch, image, proxy and guests together behind the port. */
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type {
   ExecResult, GuestConsole, GuestDefinition, GuestFirewall, GuestNic, GuestRuntime, GuestUsage, LabNetwork, RuntimeVolume,
@@ -9,10 +8,9 @@ import { RuntimeError } from '../guest-runtime.port.js';
 import { AptProxy } from './apt-proxy.js';
 import { hostAptSources } from './apt-sources.js';
 import { removeCgroups } from './cgroups.js';
-import { GuestAccess, guestAddresses, guestTraffic } from './guest-access.js';
+import { GuestAccess, guestAddresses } from './guest-access.js';
 import { FIREWALL_BASE, firewallScript } from './guest-firewall.js';
 import { GuestFolder } from './guest-folder.js';
-import { uptime } from './guest-process.js';
 import { GuestRecords } from './guest-records.js';
 import { raiseHostSettings, restoreHostSettings } from './host-settings.js';
 import { ImageCache } from './image-cache.js';
@@ -23,6 +21,7 @@ import { describeProbe, probeRealGuests } from './probe.js';
 import { tryCommand } from './run-command.js';
 import { StoragePool } from './storage-pool.js';
 import { SwitchNetwork } from './switch-network.js';
+import { idleUsage, UsageMeter } from './usage-meter.js';
 import { Volumes } from './volumes.js';
 
 export interface LxcRuntimeOptions {
@@ -37,11 +36,6 @@ export interface LxcRuntimeOptions {
   readonly log?: (message: string, fields?: Record<string, unknown>) => void;
 }
 
-interface CpuSample {
-  readonly at: number;
-  readonly seconds: number;
-}
-
 export class LxcRuntime implements GuestRuntime {
   private readonly names: LabNames;
   private readonly pool: StoragePool;
@@ -51,7 +45,7 @@ export class LxcRuntime implements GuestRuntime {
   private readonly guests: LxcGuests;
   private readonly imageCache: ImageCache;
   private readonly log: NonNullable<LxcRuntimeOptions['log']>;
-  private readonly samples = new Map<number, CpuSample>();
+  private readonly meter = new UsageMeter();
   private proxy: AptProxy | undefined;
   private proxyUrl: string | undefined;
 
@@ -164,45 +158,16 @@ export class LxcRuntime implements GuestRuntime {
     await this.records.write({ ...record, definition: { ...record.definition, ...limits } });
   }
 
-  /** `cpu` is the share of the guest's processors in use since the last call, 0 to 1. */
   async usage(vmid: number): Promise<GuestUsage> {
     const record = await this.guests.running(vmid);
     const disk = record ? await this.volumes.usage(record.definition.root) : 0;
-    const idle = {
-      running: false,
-      uptimeSeconds: 0,
-      cpu: 0,
-      memoryBytes: 0,
-      diskBytes: disk,
-      netInBytes: 0,
-      netOutBytes: 0,
-    };
-    if (!record) return idle;
+    if (!record) return idleUsage(disk);
     try {
-      const figures = await this.guests.cgroups(vmid).figures();
-      const traffic = await guestTraffic(record.init.pid);
-      const seconds = await uptime(record.init);
-      const now = { at: performance.now(), seconds: figures.cpuSeconds };
-      const before = this.samples.get(vmid);
-      this.samples.set(vmid, now);
-      const spent =
-        before && before.seconds <= now.seconds
-          ? (now.seconds - before.seconds) / ((now.at - before.at) / 1000)
-          : figures.cpuSeconds / Math.max(1, seconds);
-      return {
-        running: true,
-        pid: record.init.pid,
-        uptimeSeconds: seconds,
-        cpu: Math.min(1, spent / Math.max(0.01, Math.min(record.definition.cpus, cpus().length))),
-        memoryBytes: figures.memoryBytes,
-        diskBytes: disk,
-        netInBytes: traffic.inBytes,
-        netOutBytes: traffic.outBytes,
-      };
+      return await this.meter.read(record, this.guests.cgroups(vmid), disk);
     } catch (cause) {
       // It ended between two reads.
       if (await this.guests.running(vmid)) throw cause;
-      return idle;
+      return idleUsage(disk);
     }
   }
 
@@ -240,7 +205,10 @@ export class LxcRuntime implements GuestRuntime {
 
   private savingFirewalls: Promise<unknown> = Promise.resolve();
 
-  private async saveFirewall(guest: { vmid: number; nics: readonly GuestNic[] }, firewall: GuestFirewall): Promise<void> {
+  private async saveFirewall(
+    guest: { vmid: number; nics: readonly GuestNic[] },
+    firewall: GuestFirewall,
+  ): Promise<void> {
     const others = (await this.savedFirewalls()).filter((saved) => saved.vmid !== guest.vmid);
     const all = firewall.enabled ? [...others, { ...guest, firewall }] : others;
     await writeFile(`${this.firewallFile}.new`, JSON.stringify(all), { mode: 0o600 });

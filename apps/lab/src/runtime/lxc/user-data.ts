@@ -61,6 +61,10 @@ export function firstBootScript(userData: string): string {
   return `${lines.join('\n')}\n`;
 }
 
+function textOf(value: unknown, otherwise: string): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise;
+}
+
 function listOf<T>(value: unknown): T[] {
   return Array.isArray(value) ? (value as T[]) : [];
 }
@@ -73,22 +77,25 @@ function commands(value: unknown): string[] {
 }
 
 function writeFile(file: Record<string, unknown>): string[] {
-  const path = quote(String(file.path));
-  const encoding = String(file.encoding ?? 'text/plain');
+  if (!textOf(file.path, '').startsWith('/'))
+    throw new RuntimeError('user-data: an entry of write_files has no absolute path');
+  const path = quote(textOf(file.path, ''));
+  const encoding = textOf(file.encoding, 'text/plain');
   const zipped = /gz/.test(encoding);
   const body = /b64|base64/.test(encoding)
-    ? String(file.content ?? '').replace(/\s/g, '')
-    : Buffer.from(String(file.content ?? '')).toString('base64');
+    ? textOf(file.content, '').replace(/\s/g, '')
+    : Buffer.from(textOf(file.content, '')).toString('base64');
   return [
     `mkdir -p "$(dirname ${path})"`,
     `printf %s ${quote(body)} | base64 -d ${zipped ? '| gzip -dc ' : ''}${file.append ? '>>' : '>'}${path}`,
-    `chmod ${quote(String(file.permissions ?? '0644'))} ${path}`,
-    ...(file.owner ? [`chown ${quote(String(file.owner))} ${path}`] : []),
+    `chmod ${quote(textOf(file.permissions, '0644'))} ${path}`,
+    ...(file.owner ? [`chown ${quote(textOf(file.owner, 'root'))} ${path}`] : []),
   ];
 }
 
 function addUser(user: Record<string, unknown>): string[] {
-  const name = String(user.name);
+  const name = textOf(user.name, '');
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(name)) throw new RuntimeError(`user-data: '${name}' is no user name`);
   const plain = quote(name);
   const groups = Array.isArray(user.groups)
     ? user.groups.join(',')
@@ -97,7 +104,7 @@ function addUser(user: Record<string, unknown>): string[] {
       : '';
   const rules = Array.isArray(user.sudo) ? user.sudo : typeof user.sudo === 'string' ? [user.sudo] : [];
   return [
-    `id -u ${plain} >/dev/null 2>&1 || useradd -m -s ${quote(String(user.shell ?? '/bin/bash'))} ${plain}`,
+    `id -u ${plain} >/dev/null 2>&1 || useradd -m -s ${quote(textOf(user.shell, '/bin/bash'))} ${plain}`,
     ...(groups ? [`usermod -aG ${quote(groups)} ${plain}`] : []),
     ...rules.map((rule) => `printf '%s %s\\n' ${plain} ${quote(String(rule))} >>/etc/sudoers.d/90-user-data`),
     ...listOf<string>(user.ssh_authorized_keys).flatMap((key) => [

@@ -136,6 +136,27 @@ describe('guests of a lab', () => {
     for (const vmid of [170, 171]) await test.root.run('DELETE', `/nodes/lab1/qemu/${vmid}`);
   });
 
+  it('restores a container with an interface and a storage of the request, without the snapshots of the old one', async () => {
+    await makeContainer(test, 175);
+    await test.root.run('POST', '/nodes/lab1/lxc/175/snapshot', { snapname: 'old' });
+    expect(await test.root.run('POST', '/nodes/lab1/vzdump', { vmid: 175, storage: 'local' })).toBe('OK');
+    const [backup] = await test.root.data('GET', '/nodes/lab1/storage/local/content', { content: 'backup' });
+    const request = {
+      vmid: 176,
+      restore: 1,
+      ostemplate: backup.volid,
+      rootfs: 'local:4',
+      net0: 'name=eth0,bridge=vmbr0',
+    };
+    expect(await test.root.run('POST', '/nodes/lab1/lxc', request)).toBe('OK');
+    const config = await test.root.data('GET', '/nodes/lab1/lxc/176/config');
+    expect(config.rootfs).toBe('local:176/vm-176-disk-0.raw,size=1G');
+    expect(config.net0).toMatch(/^name=eth0,bridge=vmbr0,hwaddr=BC:24:11:[0-9A-F:]{8},type=veth$/);
+    expect(config.parent).toBeUndefined();
+    for (const vmid of [175, 176]) await test.root.run('DELETE', `/nodes/lab1/lxc/${vmid}`);
+    await test.root.run('DELETE', `/nodes/lab1/storage/local/content/${encodeURIComponent(backup.volid)}`);
+  });
+
   it('migrates between nodes; the old node no longer knows the guest', async () => {
     await makeMachine(test, 180);
     await test.root.run('POST', '/nodes/lab1/qemu/180/status/start');

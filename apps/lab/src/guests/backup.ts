@@ -59,7 +59,7 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
   const node = storage.options.shared === 1 ? '*' : guest.node;
   const used = disks.reduce((sum, disk) => sum + disk.volume.used, 0);
   checkSpace(lab, storage, guest.node, used, base);
-  const { lock: _lock, ...config } = guest.config;
+  const { lock: _lock, parent: _parent, ...config } = guest.config;
   for (const disk of all) if (!disks.includes(disk) && !disk.isCdrom) delete config[disk.key];
   const archive: Volume = {
     storage: options.storage,

@@ -145,7 +145,7 @@ async function copy(call: Call, source: Guest, guest: Guest, plan: Plan, task: T
   task.log(`${label} ${guest.vmid} created`);
 }
 
-export function withStorageLock<T>(lab: Lab, storage: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+function withStorageLock<T>(lab: Lab, storage: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const shared = lab.state.storages.get(storage)?.options.shared === 1;
   const timeoutText = shared
     ? `cfs-lock 'storage-${storage}' error: got lock request timeout`

@@ -24,7 +24,7 @@ function refuse(socket: Duplex, status: number, reason: string): void {
 }
 
 /** Cuts complete messages off the front of what came in; the rest waits. */
-export function takeMessages(
+function takeMessages(
   buffer: Buffer,
   on: { input(data: Buffer): void; resize(columns: number, rows: number): void },
 ): Buffer {

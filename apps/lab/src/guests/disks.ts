@@ -19,7 +19,7 @@ export const volumeKey = (type: GuestType) => (type === 'qemu' ? 'file' : 'volum
 
 const definitions = new Map<string, Readonly<Record<string, Property>>>();
 /** The keys of an option's property string. */
-export function optionKeys(type: GuestType, key: string): Readonly<Record<string, Property>> {
+function optionKeys(type: GuestType, key: string): Readonly<Record<string, Property>> {
   const cacheKey = `${type}/${key.replace(/\d+$/, '[n]')}`;
   let found = definitions.get(cacheKey);
   if (!found) {

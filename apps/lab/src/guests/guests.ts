@@ -9,7 +9,7 @@ import { KINDS } from './kind.js';
 /** Milliseconds to wait for a guest's own lock. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-export const missingConfig = (node: string, type: GuestType, vmid: number) =>
+const missingConfig = (node: string, type: GuestType, vmid: number) =>
   `Configuration file 'nodes/${node}/${KINDS[type].folder}/${vmid}.conf' does not exist`;
 
 /** The guest where the path says it is; a guest of another node or type does not exist there. */

@@ -92,7 +92,7 @@ export function demandOptions(
 }
 
 /** A vnet belongs to its SDN zone, every plain bridge to `localnetwork`. */
-export function zoneOf(call: Call, bridge: string): string {
+function zoneOf(call: Call, bridge: string): string {
   const vnet = call.lab.journal.get<{ zone?: string }>('sdn-vnet', bridge);
   return vnet?.zone ?? 'localnetwork';
 }

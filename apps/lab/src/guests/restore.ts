@@ -8,11 +8,12 @@ import { loadStorage } from '../storage/storages.js';
 import { createVolume, isReal, removeVolume, runtimeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { backupPath } from './backup.js';
-import { ownDisks, parseOption, printOption, volumeKey } from './disks.js';
+import { isDiskKey, ownDisks, parseOption, printOption, volumeKey } from './disks.js';
 import { checkLock, checkProtection, demandOnGuest, findGuest, withGuestLock } from './guests.js';
 import { KINDS } from './kind.js';
 import { completeNic } from './network-options.js';
 import { startGuest } from './power.js';
+import { normalizeTags } from './tags.js';
 
 function checkTarget(call: Call, type: GuestType): Guest | undefined {
   const { lab, vmid } = call;
@@ -89,7 +90,7 @@ async function bringBack(
     for (const key of Object.keys(config))
       if (call.flag('unique') && /^net\d+$/.test(key))
         config[key] = completeNic(lab.name, vmid, guest.type, key, String(config[key]), true);
-    guest.config = { ...config, ...overrides };
+    guest.config = { ...config, ...settled(lab.name, vmid, guest.type, overrides) };
     delete guest.config.lock;
     guest.snapshots = {};
     guest.pending = {};
@@ -110,6 +111,17 @@ async function bringBack(
   }
 }
 
+/** What the request sets beside the archive; disks come from the archive, only their storage can be chosen. */
+function settled(lab: string, vmid: number, type: GuestType, overrides: GuestConfig): GuestConfig {
+  const result: GuestConfig = {};
+  for (const [key, value] of Object.entries(overrides)) {
+    if (isDiskKey(type, key)) continue;
+    if (/^net\d+$/.test(key)) result[key] = completeNic(lab, vmid, type, key, String(value));
+    else result[key] = key === 'tags' ? normalizeTags(String(value)) : value;
+  }
+  return result;
+}
+
 async function restoreVolume(
   call: Call,
   disk: BackupVolume,
@@ -119,7 +131,8 @@ async function restoreVolume(
   const { lab, node, vmid } = call;
   const type = call.path.includes('/qemu') ? 'qemu' : 'lxc';
   const before = parseOption(type, disk.key, config[disk.key] ?? '')[volumeKey(type)] ?? '';
-  const storage = call.text('storage') ?? before.split(':')[0] ?? 'local';
+  const chosen = /^([^:,]+):/.exec(call.text(disk.key) ?? '')?.[1];
+  const storage = chosen ?? call.text('storage') ?? before.split(':')[0] ?? 'local';
   const isCloudInit = before.includes('cloudinit');
   return await createVolume(
     lab,

@@ -12,7 +12,7 @@ import { KINDS } from './kind.js';
 import { boot, halt, startGuest } from './power.js';
 
 /** Whether every disk lies where it can be frozen in time. */
-export function canSnapshot(lab: Lab, guest: Guest): boolean {
+function canSnapshot(lab: Lab, guest: Guest): boolean {
   return ownDisks(lab, guest).every(({ volume, isCdrom }) => {
     const storage = lab.state.storages.get(volume.storage);
     if (!storage || isCdrom) return true;

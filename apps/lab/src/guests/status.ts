@@ -33,7 +33,7 @@ export function maxDisk(lab: Lab, guest: Guest): number {
   return (disks.find((disk) => disk.key === 'rootfs') ?? disks[0])?.volume.size ?? 0;
 }
 
-export const uptimeOf = (lab: Lab, guest: Guest) =>
+const uptimeOf = (lab: Lab, guest: Guest) =>
   guest.running ? Math.max(1, Math.floor((lab.now() - guest.running.since) / 1000)) : 0;
 
 export const statusOf = (guest: Guest) => (guest.running ? 'running' : 'stopped');

@@ -36,7 +36,7 @@ const decode = (text: string) => {
  * `;` separates as `&` does, and a second `=` ends the value: both measured on the real server. Repeated keys become an
  * array. A key without `=` has no value and is dropped.
  */
-export function parseForm(text: string): RawParameters {
+function parseForm(text: string): RawParameters {
   const result: RawParameters = Object.create(null) as RawParameters;
   if (text === '') return result;
   for (const pair of text.split(/[&;]/)) {

@@ -34,7 +34,7 @@ const NOT_CONFIG = new Set([
   'ha-managed',
 ]);
 
-export function configOf(call: Call): GuestConfig {
+function configOf(call: Call): GuestConfig {
   const config: GuestConfig = {};
   for (const [key, value] of Object.entries(call.parameters))
     if (!NOT_CONFIG.has(key) && !Array.isArray(value)) config[key] = value;

@@ -94,7 +94,7 @@ interface Bridge {
   readonly [key: string]: string | number;
 }
 
-export function networkInterfaces(call: Call): Bridge[] {
+function networkInterfaces(call: Call): Bridge[] {
   const { lab } = call;
   const own = lab.networks
     .filter((network, index, all) => all.findIndex((one) => one.bridge === network.bridge) === index)

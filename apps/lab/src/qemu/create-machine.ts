@@ -58,7 +58,7 @@ export async function normalizeMachineOptions(options: GuestConfig): Promise<Gue
 }
 
 /** First disk, first real cdrom, first interface. */
-export function defaultBoot(config: GuestConfig): string {
+function defaultBoot(config: GuestConfig): string {
   const disks = disksOf('qemu', config);
   const disk = disks.find((one) => !one.isCdrom && !/^(efidisk|tpmstate)/.test(one.key));
   const cdrom = disks.find((one) => one.isCdrom && !isCloudInit(one));

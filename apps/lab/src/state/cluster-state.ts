@@ -1,6 +1,5 @@
 /** The cluster's memory: typed maps over the journal. Whoever changes an object saves it here before answering. */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { parseSize } from '../schema/formats.js';
+import { randomUUID } from 'node:crypto';
 import type { Journal } from './journal.js';
 import { type Guest, type GuestFigures, type GuestType, type StorageRecord, type Volume, volumeId } from './model.js';
 
@@ -103,9 +102,3 @@ export class ClusterState {
 }
 
 const volumeKey = (volume: Volume) => `${volume.node}/${volumeId(volume)}`;
-
-/** Lines of a public key for display; also the random of ids. */
-export const newMacSuffix = () => randomBytes(3).toString('hex').toUpperCase().match(/../g)?.join(':') ?? '00:00:00';
-
-/** Bytes of a `size=` key; 0 where there is none. */
-export const sizeOf = (text: string | undefined) => (text === undefined ? 0 : (parseSize(text) ?? 0));

@@ -82,7 +82,7 @@ function update(call: Call): unknown {
 }
 
 /** One row of a node's storages; figures are left out for who may not see them. */
-export function statusRow(call: Call, storage: StorageRecord): Record<string, unknown> {
+function statusRow(call: Call, storage: StorageRecord): Record<string, unknown> {
   const { total, used, avail } = spaceOf(call.lab, storage, call.node);
   const enabled = storage.options.disable === 1 ? 0 : 1;
   return {

@@ -123,7 +123,7 @@ export async function growVolume(lab: Lab, volume: Volume, size: number): Promis
 }
 
 /** Volumes of others that stand on this one. */
-export function linkedTo(lab: Lab, volume: Volume): Volume[] {
+function linkedTo(lab: Lab, volume: Volume): Volume[] {
   return lab.state
     .volumesOfStorage(volume.storage, volume.node === '*' ? '' : volume.node)
     .filter((other) => other.parent === volume.name);

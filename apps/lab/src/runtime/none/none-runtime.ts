@@ -17,7 +17,7 @@ import {
 import { hostPublicKey } from './host-key.js';
 import { openShell, runCommand } from './tiny-shell.js';
 
-export const NONE_IMAGE = 'debian-12-bastide_12.0-1_amd64.tar.zst';
+const NONE_IMAGE = 'debian-12-bastide_12.0-1_amd64.tar.zst';
 const IMAGE_BYTES = 53 * 2 ** 20;
 const HOST_KEY_FILE = '/etc/ssh/ssh_host_ed25519_key.pub';
 

@@ -21,8 +21,6 @@ export interface LabPaths {
   readonly guests: string;
   /** What the file system cannot say about volumes. */
   readonly volumes: string;
-  /** Host settings as they were before the lab raised them. */
-  readonly sysctls: string;
 }
 
 export interface LabNames {
@@ -73,7 +71,6 @@ export function labNames(name: string, stateDir: string): LabNames {
       mountNamespace: join(root, 'mount-namespace'),
       guests: join(root, 'guests'),
       volumes: join(root, 'volumes'),
-      sysctls: join(root, 'sysctls.json'),
     },
   };
 }

@@ -71,7 +71,7 @@ export class LxcRuntime implements GuestRuntime {
     if (!report.possible)
       throw new RuntimeError(`real guests are not possible on this machine:\n${describeProbe(report)}`);
     await mkdir(this.names.paths.guests, { recursive: true });
-    await raiseHostSettings(this.names.paths.sysctls);
+    await raiseHostSettings();
     await this.network.open(networks);
     await this.network.inside('nft', ['-f', '-'], FIREWALL_BASE);
     await this.pool.open(this.options.diskBytes, signal);
@@ -94,7 +94,7 @@ export class LxcRuntime implements GuestRuntime {
     await this.network.close();
     await this.pool.close();
     await removeCgroups(this.names.cgroup);
-    await restoreHostSettings(this.names.paths.sysctls);
+    await restoreHostSettings();
   }
 
   async images(): Promise<readonly { name: string; sizeBytes: number }[]> {

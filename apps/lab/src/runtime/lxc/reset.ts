@@ -48,7 +48,7 @@ export async function resetLxcRuntime(name: string, stateDir: string): Promise<v
     { what: `${names.paths.pool}: unmount`, timeoutMs: 10_000, everyMs: 200 },
   );
   await removeCgroups(names.cgroup);
-  await restoreHostSettings(names.paths.sysctls);
+  await restoreHostSettings();
   await rm(names.paths.root, { recursive: true, force: true });
 }
 

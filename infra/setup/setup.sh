@@ -76,6 +76,8 @@ stamp="$root/node_modules/.bastide-lock"
 if [ -f "$root/package-lock.json" ] && ! cmp -s "$root/package-lock.json" "$stamp"; then
   if [ "$check_only" = 1 ]; then say "node_modules does not match package-lock.json"; exit 1; fi
   say "installing the npm packages of package-lock.json"
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error)
+  # `npm ci` insists on lock entries for every platform's optional binaries, which a partial registry mirror cannot
+  # give. `npm install --no-save` takes the same versions from the lock file and leaves it alone.
+  (cd "$root" && { npm ci --no-audit --no-fund --loglevel=silent || npm install --no-save --no-audit --no-fund --loglevel=error; })
   cp "$root/package-lock.json" "$stamp"
 fi

@@ -5,7 +5,7 @@ import type { InterfaceDefinition } from '../domain/module/interface.js';
 import type { ModuleManifest } from '../domain/module/manifest.js';
 import type { Site } from '../domain/site/site.js';
 import { BlueprintDocument, blueprintFindings, toBlueprint } from './blueprint-document.js';
-import { InterfaceDocument, toInterface } from './interface-document.js';
+import { InterfaceDocument, interfaceFindings, toInterface } from './interface-document.js';
 import { ModuleDocument, moduleFindings, toManifest } from './module-document.js';
 import { checkShape } from './shape.js';
 import { SiteDocument, toSite } from './site-document.js';
@@ -55,22 +55,7 @@ export function parseBlueprint(
 
 /** `baseName`: the file's name without folder and extension; must be `<name>-v<version>`. */
 export function parseInterface(file: string, text: string, baseName: string): Parsed<InterfaceDefinition> {
-  return parse(
-    InterfaceDocument,
-    file,
-    text,
-    ({ metadata }) =>
-      `${metadata.name}-v${metadata.version}` === baseName
-        ? []
-        : [
-            {
-              path: ['metadata', 'name'],
-              code: 'interface.name',
-              message: `the file must be called ${metadata.name}-v${metadata.version}.yaml`,
-            },
-          ],
-    toInterface,
-  );
+  return parse(InterfaceDocument, file, text, (document) => interfaceFindings(document, baseName), toInterface);
 }
 
 export function parseSite(file: string, text: string): Parsed<Site> {

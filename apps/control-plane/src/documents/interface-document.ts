@@ -2,7 +2,7 @@ import { Equals, IsBoolean, IsIn, IsInt, IsNotEmpty, IsString, Matches, Max, Min
 import type { Flow, InterfaceDefinition } from '../domain/module/interface.js';
 import { Header, NAME } from './header.js';
 import { mapValues, ObjectSchemaDocument, SecretDocument, toObjectSchema, toSecret } from './schema-document.js';
-import { ListOf, MapOf, Nested, Optional } from './shape.js';
+import { IsFlowPort, ListOf, MapOf, Nested, Optional } from './shape.js';
 
 class InterfaceMetadata {
   @Matches(NAME) name!: string;
@@ -15,10 +15,7 @@ class FlowDocument {
   @IsIn(['consumer', 'provider']) from!: 'consumer' | 'provider';
   @IsIn(['consumer', 'provider']) to!: 'consumer' | 'provider';
   /** A number, or `request.<field>`. */
-  @Matches(/^([1-9][0-9]{0,4}|request\.[a-zA-Z][a-zA-Z0-9]*)$/, {
-    message: 'port must be a port number or request.<field>',
-  })
-  port!: string | number;
+  @IsFlowPort() port!: string | number;
   @IsIn(['tcp', 'udp']) protocol!: 'tcp' | 'udp';
 }
 
@@ -38,6 +35,34 @@ export class InterfaceDocument extends Header {
   @Nested(() => InterfaceSpec) spec!: InterfaceSpec;
 }
 
+/** Checks that need the whole document; shapes are right already. `baseName`: the file's name without its extension. */
+export function interfaceFindings(
+  { metadata, spec }: InterfaceDocument,
+  baseName: string,
+): { path: string[]; code: string; message: string }[] {
+  const found: { path: string[]; code: string; message: string }[] = [];
+  if (`${metadata.name}-v${metadata.version}` !== baseName)
+    found.push({
+      path: ['metadata', 'name'],
+      code: 'interface.name',
+      message: `the file must be called ${metadata.name}-v${metadata.version}.yaml`,
+    });
+  for (const [index, { port }] of (spec.flows ?? []).entries()) {
+    const field = requestField(port);
+    if (field !== undefined && !Object.hasOwn(spec.request?.properties ?? {}, field))
+      found.push({
+        path: ['spec', 'flows', String(index), 'port'],
+        code: 'interface.flow_field',
+        message: `the request has no field ${field}`,
+      });
+  }
+  return found;
+}
+
+/** `request.port` → `port`; a number → undefined. */
+const requestField = (port: string | number): string | undefined =>
+  typeof port === 'string' ? port.slice('request.'.length) : undefined;
+
 export function toInterface(document: InterfaceDocument): InterfaceDefinition {
   const { metadata, spec } = document;
   return {
@@ -50,12 +75,12 @@ export function toInterface(document: InterfaceDocument): InterfaceDefinition {
     offer: toObjectSchema(spec.offer),
     secrets: mapValues(spec.secrets ?? {}, toSecret),
     flows: (spec.flows ?? []).map((flow): Flow => {
-      const text = String(flow.port);
+      const field = requestField(flow.port);
       return {
         from: flow.from,
         to: flow.to,
         protocol: flow.protocol,
-        port: text.startsWith('request.') ? { requestField: text.slice('request.'.length) } : Number(text),
+        port: field === undefined ? (flow.port as number) : { requestField: field },
       };
     }),
   };

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { validationMetadatasToSchemas } from 'class-validator-jsonschema';
 import { DOCUMENT_KINDS } from './documents.js';
-import { nestingsOf } from './shape.js';
+import { FLOW_PORT_FIELD, nestingsOf } from './shape.js';
 
 type Schema = { [key: string]: unknown };
 type Constructor = new () => object;
@@ -19,6 +19,13 @@ export function jsonSchemaOf(kind: keyof typeof DOCUMENT_KINDS): Schema {
       nestedMaps: {},
       isSize: { type: 'string', pattern: '^[1-9][0-9]{0,6}(MiB|GiB|TiB)$' },
       isDuration: { type: 'string', pattern: '^[1-9][0-9]{0,5}(ms|s|m|h|d)$' },
+      isFlowPort: {
+        anyOf: [
+          { type: 'integer', minimum: 1, maximum: 65535 },
+          { type: 'string', pattern: FLOW_PORT_FIELD.source },
+        ],
+      },
+      isPattern: { type: 'string', format: 'regex' },
       isFqdn: { type: 'string', format: 'hostname' },
     },
   }) as Record<string, Schema>;

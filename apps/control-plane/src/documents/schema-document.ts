@@ -1,6 +1,6 @@
 import { IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsString, Min } from 'class-validator';
 import type { ConfigSchema, PropertySchema, SecretPolicy } from '../domain/module/manifest.js';
-import { MapOf, Nested, Optional } from './shape.js';
+import { IsPattern, MapOf, Nested, Optional } from './shape.js';
 
 /** The JSON Schema subset of config, parameters, requests and offers. */
 const FIELD = /^[a-zA-Z][a-zA-Z0-9_-]{0,62}$/;
@@ -11,12 +11,15 @@ export class PropertyDocument {
   @Optional() @IsString() description?: string;
   @Optional() default?: unknown;
   @Optional() @IsArray() enum?: unknown[];
-  @Optional() @IsString() pattern?: string;
+  @Optional() @IsPattern() pattern?: string;
   @Optional() @IsIn(['hostname', 'email', 'uri', 'ipv4', 'cidr', 'date']) format?: string;
   @Optional() @IsNumber() minimum?: number;
   @Optional() @IsNumber() maximum?: number;
   @Optional() @IsInt() @Min(0) minLength?: number;
   @Optional() @IsInt() @Min(0) maxLength?: number;
+  @Optional() @IsInt() @Min(0) minItems?: number;
+  @Optional() @IsInt() @Min(0) maxItems?: number;
+  @Optional() @IsBoolean() uniqueItems?: boolean;
   @Optional() @Nested(() => PropertyDocument) items?: PropertyDocument;
   @Optional() @MapOf(() => PropertyDocument, FIELD) properties?: Record<string, PropertyDocument>;
   @Optional() @IsString({ each: true }) @IsArray() required?: string[];

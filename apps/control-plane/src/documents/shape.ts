@@ -1,14 +1,14 @@
 import { plainToInstance } from 'class-transformer';
 import {
   buildMessage,
-  IsOptional,
   registerDecorator,
   ValidateBy,
+  ValidateIf,
   type ValidationOptions,
   validateSync,
 } from 'class-validator';
 import type { Diagnostic } from '../domain/diagnostic.js';
-import type { Path, YamlSource } from './yaml-document.js';
+import { MAX_FINDINGS, type Path, type YamlSource } from './yaml-document.js';
 
 /**
  * Shape checks on top of class-validator: its own nested validation has no maps from name to class and loses the order of
@@ -56,54 +56,70 @@ export const Nested = (of: () => Constructor): PropertyDecorator =>
   nested({ how: 'one', of }, 'nested', isObject, 'a mapping');
 /** A list of mappings. */
 export const ListOf = (of: () => Constructor): PropertyDecorator =>
-  nested(
-    { how: 'list', of },
-    'nestedList',
-    (value) => Array.isArray(value) && value.every(isObject),
-    'a list of mappings',
-  );
+  nested({ how: 'list', of }, 'nestedList', Array.isArray, 'a list of mappings');
 /** A mapping from names to mappings. */
 export const MapOf = (of: () => Constructor, key: RegExp = /^[a-z][a-zA-Z0-9-]{0,62}$/): PropertyDecorator =>
-  nested(
-    { how: 'map', of, key },
-    'nestedMap',
-    (value) => isObject(value) && Object.values(value).every((entry) => isObject(entry) || entry === null),
-    'a mapping from names to mappings',
-  );
+  nested({ how: 'map', of, key }, 'nestedMap', isObject, 'a mapping from names to mappings');
 
 /** A mapping from names to mappings from names to mappings (size → instance → guests). */
 export const MapOfMaps = (of: () => Constructor, key: RegExp): PropertyDecorator =>
-  nested(
-    { how: 'maps', of, key },
-    'nestedMaps',
-    (value) => isObject(value) && Object.values(value).every(isObject),
-    'a mapping from names to mappings from names to mappings',
-  );
+  nested({ how: 'maps', of, key }, 'nestedMaps', isObject, 'a mapping from names to mappings from names to mappings');
 
-/** May be absent; `null` (an empty YAML value) is not absent. */
+/** May be absent; `null` (an empty YAML value) is not absent: whoever wrote the field meant to say something. */
 export const Optional = (): PropertyDecorator => (target, property) => {
-  IsOptional()(target, property as string);
+  ValidateIf((_, value) => value !== undefined)(target, property as string);
 };
 
 /** `512MiB`, `4GiB`, `1TiB`. */
 export const IsSize = (options?: ValidationOptions): PropertyDecorator =>
-  matches('isSize', /^[1-9][0-9]{0,6}(MiB|GiB|TiB)$/, 'a size such as 512MiB or 4GiB', options);
+  rule('isSize', textLike(/^[1-9][0-9]{0,6}(MiB|GiB|TiB)$/), 'a size such as 512MiB or 4GiB', options);
 /** `90s`, `15m`, `2h`. */
 export const IsDuration = (options?: ValidationOptions): PropertyDecorator =>
-  matches('isDuration', /^[1-9][0-9]{0,5}(ms|s|m|h|d)$/, 'a duration such as 90s or 15m', options);
+  rule('isDuration', textLike(/^[1-9][0-9]{0,5}(ms|s|m|h|d)$/), 'a duration such as 90s or 15m', options);
 
-function matches(name: string, pattern: RegExp, wanted: string, options?: ValidationOptions): PropertyDecorator {
+/** The port of a flow that is in the consumer's request: `request.port`. */
+export const FLOW_PORT_FIELD = /^request\.[a-zA-Z][a-zA-Z0-9]*$/;
+/** `5432` or `request.port`. */
+export const IsFlowPort = (): PropertyDecorator =>
+  rule(
+    'isFlowPort',
+    (value) =>
+      typeof value === 'number'
+        ? Number.isInteger(value) && value >= 1 && value <= 65_535
+        : textLike(FLOW_PORT_FIELD)(value),
+    'a port number or request.<field>',
+  );
+/** A regular expression that compiles, so that no later check of a value can stumble over it. */
+export const IsPattern = (): PropertyDecorator =>
+  rule('isPattern', (value) => typeof value === 'string' && compiles(value), 'a regular expression');
+
+const textLike =
+  (pattern: RegExp) =>
+  (value: unknown): boolean =>
+    typeof value === 'string' && pattern.test(value);
+
+function compiles(pattern: string): boolean {
+  try {
+    new RegExp(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function rule(
+  name: string,
+  validate: (value: unknown) => boolean,
+  wanted: string,
+  options?: ValidationOptions,
+): PropertyDecorator {
   return (target, property) => {
     registerDecorator({
       name,
       target: target.constructor,
       propertyName: String(property),
-      constraints: [pattern],
       options,
-      validator: {
-        validate: (value: unknown) => typeof value === 'string' && pattern.test(value),
-        defaultMessage: () => `$property must be ${wanted}`,
-      },
+      validator: { validate, defaultMessage: () => `$property must be ${wanted}` },
     });
   };
 }
@@ -126,6 +142,7 @@ function walk(
   diagnostics: Diagnostic[],
 ): object | undefined {
   const report = (at: Path, code: string, message: string, what: 'key' | 'value'): void => {
+    if (diagnostics.length >= MAX_FINDINGS) return;
     diagnostics.push({
       severity: 'error',
       code,
@@ -134,11 +151,11 @@ function walk(
       place: source.placeOf(at, what),
     });
   };
-  if (plain !== null && !isObject(plain)) {
+  if (!isObject(plain)) {
     report(path, 'document.invalid', `${String(path.at(-1) ?? 'document')} must be a mapping`, 'value');
     return undefined;
   }
-  const fields = plain ?? {};
+  const fields = plain;
   const instance = plainToInstance(type, fields);
   for (const error of validateSync(instance, {
     whitelist: true,
@@ -147,20 +164,19 @@ function walk(
     stopAtFirstError: false,
   })) {
     const at = [...path, error.property];
-    for (const [rule, message] of Object.entries(error.constraints ?? {})) {
-      if (rule === 'whitelistValidation')
-        report(at, 'document.unknown_field', `unknown field ${error.property}`, 'key');
-      else if (error.value === undefined)
-        report(at, 'document.missing_field', `${error.property} is missing: ${message}`, 'value');
-      else report(at, 'document.invalid', message, 'value');
-      if (error.value === undefined) break;
-    }
+    const messages = Object.values(error.constraints ?? {});
+    if (error.constraints?.whitelistValidation)
+      report(at, 'document.unknown_field', `unknown field ${error.property}`, 'key');
+    else if (error.value === undefined)
+      report(at, 'document.missing_field', `${error.property} is missing: ${messages[0]}`, 'value');
+    else report(at, 'document.invalid', messages.join('; '), 'value');
   }
   for (const [name, nesting] of nestingsOf(type)) {
     const inner = fields[name];
-    if (inner === undefined || (nesting.how !== 'one' && inner === null)) continue;
     const target = instance as Record<string, unknown>;
-    if (nesting.how === 'one') target[name] = walk(nesting.of(), inner, [...path, name], source, diagnostics);
+    // Anything of the wrong kind was told above, by the field's own rule.
+    if (nesting.how === 'one' && isObject(inner))
+      target[name] = walk(nesting.of(), inner, [...path, name], source, diagnostics);
     else if (nesting.how === 'list' && Array.isArray(inner)) {
       target[name] = inner.map((entry, index) =>
         walk(nesting.of(), entry, [...path, name, index], source, diagnostics),
@@ -169,12 +185,12 @@ function walk(
       target[name] = walkMap(nesting, inner, [...path, name], source, diagnostics);
     } else if (nesting.how === 'maps' && isObject(inner)) {
       target[name] = Object.fromEntries(
-        Object.entries(inner)
-          .filter(([, group]) => isObject(group))
-          .map(([key, group]) => [
-            key,
-            walkMap(nesting, group as Record<string, unknown>, [...path, name, key], source, diagnostics),
-          ]),
+        Object.entries(inner).map(([key, group]) => {
+          const at = [...path, name, key];
+          if (isObject(group)) return [key, walkMap(nesting, group, at, source, diagnostics)];
+          report(at, 'document.invalid', `${key} must be a mapping from names to mappings`, 'value');
+          return [key, undefined];
+        }),
       );
     }
   }
@@ -191,7 +207,7 @@ function walkMap(
   return Object.fromEntries(
     Object.entries(entries).map(([key, entry]) => {
       const at = [...path, key];
-      if (!nesting.key.test(key)) {
+      if (!nesting.key.test(key) && diagnostics.length < MAX_FINDINGS) {
         diagnostics.push({
           severity: 'error',
           code: 'document.invalid_name',
@@ -200,7 +216,8 @@ function walkMap(
           place: source.placeOf(at, 'key'),
         });
       }
-      return [key, walk(nesting.of(), entry, at, source, diagnostics)];
+      // `quiesce:` with nothing behind it is a name with everything at its default.
+      return [key, walk(nesting.of(), entry ?? {}, at, source, diagnostics)];
     }),
   );
 }

@@ -17,7 +17,8 @@ import { Header, NAME } from './header.js';
 import { mapValues } from './schema-document.js';
 import { MapOf, Nested, Optional } from './shape.js';
 
-const CIDR = /^(\d{1,3}\.){3}\d{1,3}\/(3[0-2]|[12]?\d)$/;
+const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const CIDR = new RegExp(`^${OCTET}(\\.${OCTET}){3}/(3[0-2]|[12]?[0-9])$`);
 const IMAGE = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 
 class RangeDocument {

@@ -23,6 +23,19 @@ describe('values against their schema', () => {
     ['no e-mail address', { type: 'string', format: 'email' }, 'admin', 'must be an email'],
     ['no uri', { type: 'string', format: 'uri' }, '/path', 'must be a uri'],
     ['null', { type: 'boolean' }, null, 'must be a boolean, not null'],
+    ['enough items', { type: 'array', minItems: 1, maxItems: 2 }, ['a', 'b'], undefined],
+    ['too few items', { type: 'array', minItems: 1 }, [], 'must have at least 1 item'],
+    ['too many items', { type: 'array', maxItems: 2 }, [1, 2, 3], 'must have at most 2 items'],
+    ['different items', { type: 'array', uniqueItems: true }, [{ a: 1 }, { a: 2 }, '1', 1], undefined],
+    [
+      'the same item twice, its fields in another order',
+      { type: 'array', uniqueItems: true },
+      [
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ],
+      'must not hold the same item twice',
+    ],
     ['an object for a list', { type: 'array' }, {}, 'must be an array, not an object'],
   ])('%s', (_, schema, value, message) => {
     const problems = checkValue(object({ field: schema }), { field: value });

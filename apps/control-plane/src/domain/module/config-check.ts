@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../ids.js';
+import { canonicalJson } from './hash.js';
 import type { ConfigSchema, PropertySchema } from './manifest.js';
 
 /**
@@ -58,10 +59,11 @@ function check(
   }
   if (typeof value === 'string') checkText(property, value, invalid);
   if (typeof value === 'number') checkNumber(property, value, invalid);
-  if (Array.isArray(value) && property.items !== undefined) {
+  if (Array.isArray(value)) {
     const { items } = property;
-    for (const [i, item] of value.entries())
-      check(items, item, path === '' ? `${i}` : `${path}.${i}`, options, problems);
+    checkList(property, value, invalid);
+    for (const [i, item] of items === undefined ? [] : value.entries())
+      check(items as PropertySchema, item, path === '' ? `${i}` : `${path}.${i}`, options, problems);
   }
   if (schema.type === 'object') checkFields(schema, value as JsonObject, path, options, problems);
 }
@@ -105,6 +107,17 @@ function checkNumber(schema: PropertySchema, value: number, invalid: (message: s
   if (schema.minimum !== undefined && value < schema.minimum) invalid(`must be at least ${schema.minimum}`);
   if (schema.maximum !== undefined && value > schema.maximum) invalid(`must be at most ${schema.maximum}`);
 }
+
+function checkList(schema: PropertySchema, value: readonly Json[], invalid: (message: string) => void): void {
+  if (schema.minItems !== undefined && value.length < schema.minItems)
+    invalid(`must have at least ${counted(schema.minItems)}`);
+  if (schema.maxItems !== undefined && value.length > schema.maxItems)
+    invalid(`must have at most ${counted(schema.maxItems)}`);
+  if (schema.uniqueItems && new Set(value.map(canonicalJson)).size < value.length)
+    invalid('must not hold the same item twice');
+}
+
+const counted = (count: number): string => `${count} ${count === 1 ? 'item' : 'items'}`;
 
 function hasType(type: PropertySchema['type'], value: Json): boolean {
   switch (type) {

@@ -147,6 +147,9 @@ export interface PropertySchema {
   readonly maximum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
   readonly items?: PropertySchema;
   readonly properties?: Readonly<Record<string, PropertySchema>>;
   readonly required?: readonly string[];

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GuestDefinition } from '../../../lab/src/runtime/guest-runtime.port.js';
@@ -35,6 +35,7 @@ export class LabGuest {
 
   static async start(name: string): Promise<LabGuest> {
     const directory = await mkdtemp(join(tmpdir(), 'bastide-guest-'));
+    await chmod(directory, 0o711); // the container's root is nobody here and must get through
     const signal = AbortSignal.timeout(300_000);
     const runtime = new LxcRuntime({ name, stateDir: directory });
     try {

@@ -54,8 +54,9 @@ export class PrivateSshd {
         'PasswordAuthentication no',
         'PermitRootLogin yes',
         'MaxStartups 100',
-        // Only the first SetEnv line counts, so a test's own goes into the same one.
-        `SetEnv BASTIDE_TEST_SSHD=${this.directory} ${environment}`,
+        // Only the first SetEnv line counts, so a test's own goes into the same one. A home of its own: what the machine's
+        // root has in its .bashrc is slow, writes to its home, and is none of the tests' business.
+        `SetEnv BASTIDE_TEST_SSHD=${this.directory} HOME=${this.directory} ${environment}`,
         extra,
         '',
       ].join('\n'),
@@ -78,7 +79,7 @@ export class PrivateSshd {
   }
 
   async authorize(publicKey: string): Promise<void> {
-    await appendFile(join(this.directory, 'authorized_keys'), publicKey);
+    await appendFile(join(this.directory, 'authorized_keys'), `${publicKey}\n`);
   }
 
   /** Sessions end with the server, so that no test leaves a process behind. */

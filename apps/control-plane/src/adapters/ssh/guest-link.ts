@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientChannel } from 'ssh2';
 import type { GuestTarget } from '../../application/guests/guest-shell.port.js';
+import type { WorldFailure } from '../../domain/problem.js';
 import { isFailure, lost, outputTooLarge, timedOut, unreachable } from './failures.js';
 import { Slots } from './slots.js';
 import { ChannelRefused, type ConnectionOptions, placeOf, SshConnection } from './ssh-connection.js';
@@ -10,8 +11,12 @@ import { backOff, type Limits, pause, within } from './waits.js';
 
 /** sshd's MaxSessions is 10 by default; two stay free for a person who wants to look. */
 const CHANNELS = 8;
-/** How long an abandoned channel may take to close before its connection counts as unfit. */
-const CLOSE_GRACE_MS = 5_000;
+/**
+ * How long an abandoned channel may take to close before its connection counts as unfit: sshd closes it when the
+ * command has ended, and our own questions wait at most eight seconds for news.
+ */
+const CLOSE_GRACE_MS = 15_000;
+const REFUSAL_PAUSES_MS = [30, 100, 300];
 const IDLE_MS = 120_000;
 
 export interface Command {
@@ -54,18 +59,25 @@ export class GuestLink {
   async exec(command: Command, limits: Limits): Promise<CommandResult> {
     clearTimeout(this.#idle);
     const release = await this.#slot(command, limits);
-    let connection: SshConnection | undefined;
-    try {
-      let channel: ClientChannel;
-      [connection, channel] = await this.#open(command, limits);
-      return await this.#converse(connection, channel, command, limits);
-    } finally {
-      connection?.release();
+    let open: { connection: SshConnection; channel: ClientChannel } | undefined;
+    const letGo = () => {
+      open?.connection.release();
       release();
-      if (this.#slots.idle) {
-        this.#idle = setTimeout(() => this.#current?.retire(), IDLE_MS);
-        this.#idle.unref();
-      }
+      clearTimeout(this.#idle);
+      if (!this.#slots.idle) return;
+      this.#idle = setTimeout(() => this.#current?.retire(), IDLE_MS);
+      this.#idle.unref();
+    };
+    try {
+      open = await this.#open(command, limits);
+      const result = await this.#converse(open, command, limits);
+      letGo();
+      return result;
+    } catch (error) {
+      // The caller is not kept waiting; the slot is, until the other side has let go of the channel too.
+      if (open) void this.#abandon(open).then(letGo);
+      else letGo();
+      throw error;
     }
   }
 
@@ -92,17 +104,21 @@ export class GuestLink {
     }
   }
 
-  async #open(command: Command, limits: Limits): Promise<[SshConnection, ClientChannel]> {
-    let rebuilt = false;
+  async #open(command: Command, limits: Limits): Promise<{ connection: SshConnection; channel: ClientChannel }> {
+    // sshd frees a session a moment after its channel has closed, so eight new channels in place of eight that have just
+    // ended can be too many for that moment. Only one that refuses again and again is unfit, and replaced once.
+    let refusals = 0;
     for (;;) {
       const connection = await this.#connected(limits);
       try {
-        return [connection, await connection.open(command.line, command.what, limits)];
+        return { connection, channel: await connection.open(command.line, command.what, limits) };
       } catch (error) {
         if (!(error instanceof ChannelRefused)) throw error;
-        connection.retire();
-        if (rebuilt) throw lost(this.where, `${command.what} (no channel, twice)`, error);
-        rebuilt = true;
+        if (refusals === 2 * REFUSAL_PAUSES_MS.length + 1)
+          throw lost(this.where, `${command.what} (no channel, on two connections)`, error);
+        const wait = REFUSAL_PAUSES_MS[refusals++ % (REFUSAL_PAUSES_MS.length + 1)];
+        if (wait === undefined) connection.retire();
+        else await pause(wait, limits);
       }
     }
   }
@@ -110,11 +126,16 @@ export class GuestLink {
   /** Calls until somebody answers. Only being unreachable is worth another try: a wrong key does not get better. */
   async #connected(limits: Limits): Promise<SshConnection> {
     const wait = backOff(250, 5_000);
+    let last: WorldFailure | undefined;
     for (;;) {
       try {
         return await this.#connection(limits);
       } catch (error) {
-        if (this.#closed || !isFailure(error, 'ssh.unreachable') || !(await pause(wait(), limits))) throw error;
+        // Why nobody answered says more than that the time was over during the next try.
+        if (isFailure(error, 'ssh.timeout')) throw last ?? error;
+        if (this.#closed || !isFailure(error, 'ssh.unreachable')) throw error;
+        last = error;
+        if (!(await pause(wait(), limits))) throw error;
       }
     }
   }
@@ -139,8 +160,7 @@ export class GuestLink {
   }
 
   async #converse(
-    connection: SshConnection,
-    channel: ClientChannel,
+    { connection, channel }: { connection: SshConnection; channel: ClientChannel },
     command: Command,
     limits: Limits,
   ): Promise<CommandResult> {
@@ -163,16 +183,11 @@ export class GuestLink {
       void connection.closed.then((cause) => reject(lost(this.where, command.what, cause)));
       feed(channel, command.input).catch(reject);
     });
-    try {
-      return await within(result, limits, () => timedOut(this.where, command.what));
-    } catch (error) {
-      await this.#abandon(connection, channel);
-      throw error;
-    }
+    return within(result, limits, () => timedOut(this.where, command.what));
   }
 
   /** Closes the channel of a command that nobody waits for any more; a connection that does not even do that is not used again. */
-  async #abandon(connection: SshConnection, channel: ClientChannel): Promise<void> {
+  async #abandon({ connection, channel }: { connection: SshConnection; channel: ClientChannel }): Promise<void> {
     if (channel.closed || !connection.usable) return;
     const closed = new Promise<boolean>((resolve) => {
       channel.once('close', () => resolve(true));

@@ -123,7 +123,8 @@ export class HookRun {
     };
     for (;;) {
       const passed = [base.stdout + log.consumed('stdout'), base.stderr + log.consumed('stderr')];
-      const words = [at.stdout, at.stderr, ...passed, POLL_SECONDS, CHUNK].map(String);
+      const seconds = Math.min(POLL_SECONDS, Math.floor((this.context.deadline - Date.now()) / 1000));
+      const words = [at.stdout, at.stderr, ...passed, Math.max(seconds, 1), CHUNK].map(String);
       const reply = await this.#insist(() => this.#ask('follow', words));
       const newline = reply.stdout.indexOf(10);
       const [state, a = '0', b = '0', restOut = '0', restErr = '0'] = reply.stdout

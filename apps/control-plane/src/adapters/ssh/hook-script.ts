@@ -119,12 +119,15 @@ collect() { # most keep
 }
 
 cancel() {
-  case $(state) in running) ;; *) state; return ;; esac
-  mkdir -p -- "$job/cancelled"
-  timeout 20 systemctl stop "$unit.service" 2>/dev/null || {
-    systemctl kill --signal=KILL "$unit.service" 2>/dev/null || :
-    timeout 10 systemctl stop "$unit.service" 2>/dev/null || :
-  }
+  case $(state) in
+    absent) echo absent; return ;;
+    running)
+      mkdir -p -- "$job/cancelled"
+      timeout 20 systemctl stop "$unit.service" 2>/dev/null || {
+        systemctl kill --signal=KILL "$unit.service" 2>/dev/null || :
+        timeout 10 systemctl stop "$unit.service" 2>/dev/null || :
+      } ;;
+  esac
   rm -rf -- "$run"
   state
 }

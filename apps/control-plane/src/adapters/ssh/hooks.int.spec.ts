@@ -127,13 +127,15 @@ suite('hooks on a real guest', () => {
 
   it('the hook finds its surroundings; its input is its own and gone afterwards', async () => {
     const job = await jobOf(
-      'stat -f -c %T "$BASTIDE_INPUT"; stat -c %a:%U "$BASTIDE_INPUT"; pwd; echo "$BASTIDE_MODULE"; echo "$HOME $LANG $DEBIAN_FRONTEND"; readlink /proc/self/fd/0; env | grep -c hunter2 || :; grep -rlsa hunter2 /proc/*/cmdline /proc/*/environ || :',
+      'stat -f -c %T "$BASTIDE_INPUT"; stat -c %a:%U "$BASTIDE_INPUT"; pwd; echo "$BASTIDE_MODULE"; echo "$HOME $LANG $DEBIAN_FRONTEND"; readlink /proc/self/fd/0; env | grep -c "hunter[2]" || :; grep -rlsa "hunter[2]" /proc/*/cmdline /proc/*/environ || :',
       { secrets: { password: 'hunter2-hunter2' } },
     );
     const { tail } = await shell.runHook(guest.target, job, shellContext());
     const directory = job.moduleDirectory;
     expect(tail).toEqual(['tmpfs', '600:root', directory, directory, '/root C.UTF-8 noninteractive', '/dev/null', '0']);
-    expect(await guest.sh('ls -A /run/bastide')).toBe('');
+    expect(await guest.sh('ls -laR /run/bastide; for j in /var/lib/bastide/jobs/*; do ls $j; cat $j/exit; done')).toBe(
+      '',
+    );
     expect(await guest.sh('grep -rlsa hunter2 /var/lib/bastide /opt/bastide || echo nowhere')).toBe('nowhere\n');
   });
 
@@ -147,6 +149,13 @@ suite('hooks on a real guest', () => {
       error: 'it was killed by KILL',
       tail: [],
     });
+  });
+
+  it('a hook that is out of time is stopped with all that it started', async () => {
+    const job = await jobOf('sleep 888 & sleep 889');
+    const late = shell.runHook(guest.target, job, shellContext({ deadline: Date.now() + 1_500 }));
+    expect(await codeOf(late)).toBe('hook.timeout');
+    expect(await guest.sh('pgrep -fx "sleep 88[89]" || echo none')).toBe('none\n');
   });
 
   it('an output of more than 256 KiB is refused', async () => {

@@ -181,7 +181,7 @@ suite('SshGuestShell on a real OpenSSH server', () => {
   it('calls a guest that is not there yet again until it answers, or until the deadline', async () => {
     const late = await PrivateSshd.start();
     const there = { ...target, guest: 'late', port: late.port, hostKeys: [await late.hostKey()] };
-    await late.authorize(`${await sshd.hostKey('client')}\n`);
+    await late.authorize(await sshd.hostKey('client'));
     const extra = { ...there, port: 1 };
     expect(await code(shell.run(extra, ['true'], context({ deadline: Date.now() + 700 })))).toBe('ssh.unreachable');
     await late.run('host');

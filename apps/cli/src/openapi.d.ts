@@ -4,1383 +4,1418 @@
  */
 
 export interface paths {
-  '/api/v1/catalogue': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["catalogue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['catalogue_get'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["sites_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['sites_list'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites/{name}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["sites_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put: operations['sites_put'];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites/{name}/doctor': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{name}/ca-certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["sites_caCertificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['sites_doctor'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/plans': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{name}/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sites_doctor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['plans_make'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/plans/{id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["plans_make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['plans_get'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/plans/{id}/apply': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/plans/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["plans_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['plans_apply'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/plans/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["plans_apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['runs_list'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["runs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['runs_get'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/entries': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['runs_entries'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/events': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["runs_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['runs_events'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/cancel': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["runs_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['runs_cancel'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/retry': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runs_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['runs_retry'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/leave': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['runs_leave'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/runs/{id}/undo': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runs_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['runs_undo'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/stacks': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/runs/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runs_undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['stacks_list'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/stacks/{id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/stacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['stacks_get'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/stacks/{id}/credentials': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/stacks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['stacks_credentials'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/stacks/{id}/check': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/stacks/{id}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stacks_credentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post: operations['stacks_check'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/artifacts': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/stacks/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stacks_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['artifacts_list'];
-    put?: never;
-    post: operations['artifacts_put'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/version': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["artifacts_list"];
+        put?: never;
+        post: operations["artifacts_put"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['health_version'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/health/live': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["health_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['health_live'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/health/ready': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["health_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get: operations['health_ready'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
+    "/api/v1/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["health_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    ProblemDto: {
-      type: string;
-      title: string;
-      status: number;
-      detail: string;
-      instance: string;
-      /** @description Stable: what scripts may depend on. */
-      code: string;
-      subject: string;
-      /** @description What to do about it. */
-      remedy: string;
-      details?: {
-        [key: string]: unknown;
-      };
-    };
-    CatalogueBlueprintDto: {
-      name: string;
-      version: string;
-      title: string;
-      summary: string;
-      audience?: string;
-      /** @description Parameter name → schema. */
-      parameters: {
-        [key: string]: unknown;
-      };
-      /** @description Component name → title, default, modules. */
-      components: {
-        [key: string]: unknown;
-      };
-      modules: string[];
-      includes: string[];
-      sizes: string[];
-    };
-    CatalogueModuleDto: {
-      name: string;
-      version: string;
-      appVersion: string;
-      title: string;
-      summary: string;
-      tier: string;
-      category: string;
-      licence: string;
-      provides: string[];
-      requires: string[];
-    };
-    PlaceDto: {
-      file: string;
-      line: number;
-      column: number;
-    };
-    DiagnosticDto: {
-      /** @enum {string} */
-      severity: 'error' | 'warning' | 'info';
-      code: string;
-      subject: string;
-      message: string;
-      remedy?: string;
-      place?: components['schemas']['PlaceDto'];
-      details?: {
-        [key: string]: unknown;
-      };
-    };
-    CatalogueDto: {
-      blueprints: components['schemas']['CatalogueBlueprintDto'][];
-      modules: components['schemas']['CatalogueModuleDto'][];
-      interfaces: string[];
-      diagnostics: components['schemas']['DiagnosticDto'][];
-    };
-    SiteDto: {
-      name: string;
-      domain: string;
-      substrates: string[];
-    };
-    SiteRequestDto: {
-      /** @description site.yaml as text. */
-      document: string;
-      /** @description Values of secret:… references; kept encrypted, never given back. */
-      credentials?: {
-        [key: string]: string;
-      };
-    };
-    DoctorFindingDto: {
-      substrate: string;
-      /** @enum {string} */
-      severity: 'ok' | 'warning' | 'error';
-      code: string;
-      subject: string;
-      message: string;
-      remedy?: string;
-    };
-    PlanRequestDto: {
-      /** @example demo */
-      site: string;
-      /**
-       * @description Name of the stack: lower-case letters, digits, dashes.
-       * @example team
-       */
-      stack: string;
-      /** @example team */
-      blueprint?: string;
-      blueprintVersion?: string;
-      parameters?: {
-        [key: string]: unknown;
-      };
-      components?: {
-        [key: string]: boolean;
-      };
-      /** @example small */
-      size?: string;
-      /** @description Instance name → config. */
-      config?: {
-        [key: string]: {
-          [key: string]: unknown;
+    schemas: {
+        ProblemDto: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            instance: string;
+            /** @description Stable: what scripts may depend on. */
+            code: string;
+            subject: string;
+            /** @description What to do about it. */
+            remedy: string;
+            details?: {
+                [key: string]: unknown;
+            };
         };
-      };
-      /** @description Plan the removal of the stack. */
-      remove?: boolean;
+        CatalogueBlueprintDto: {
+            name: string;
+            version: string;
+            title: string;
+            summary: string;
+            audience?: string;
+            /** @description Parameter name → schema. */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** @description Component name → title, default, modules. */
+            components: {
+                [key: string]: unknown;
+            };
+            modules: string[];
+            includes: string[];
+            sizes: string[];
+        };
+        CatalogueModuleDto: {
+            name: string;
+            version: string;
+            appVersion: string;
+            title: string;
+            summary: string;
+            tier: string;
+            category: string;
+            licence: string;
+            provides: string[];
+            requires: string[];
+        };
+        PlaceDto: {
+            file: string;
+            line: number;
+            column: number;
+        };
+        DiagnosticDto: {
+            /** @enum {string} */
+            severity: "error" | "warning" | "info";
+            code: string;
+            subject: string;
+            message: string;
+            remedy?: string;
+            place?: components["schemas"]["PlaceDto"];
+            details?: {
+                [key: string]: unknown;
+            };
+        };
+        CatalogueDto: {
+            blueprints: components["schemas"]["CatalogueBlueprintDto"][];
+            modules: components["schemas"]["CatalogueModuleDto"][];
+            interfaces: string[];
+            diagnostics: components["schemas"]["DiagnosticDto"][];
+        };
+        SiteDto: {
+            name: string;
+            domain: string;
+            substrates: string[];
+        };
+        SiteRequestDto: {
+            /** @description site.yaml as text. */
+            document: string;
+            /** @description Values of secret:… references; kept encrypted, never given back. */
+            credentials?: {
+                [key: string]: string;
+            };
+        };
+        DoctorFindingDto: {
+            substrate: string;
+            /** @enum {string} */
+            severity: "ok" | "warning" | "error";
+            code: string;
+            subject: string;
+            message: string;
+            remedy?: string;
+        };
+        PlanRequestDto: {
+            /** @example demo */
+            site: string;
+            /**
+             * @description Name of the stack: lower-case letters, digits, dashes.
+             * @example team
+             */
+            stack: string;
+            /** @example team */
+            blueprint?: string;
+            blueprintVersion?: string;
+            parameters?: {
+                [key: string]: unknown;
+            };
+            components?: {
+                [key: string]: boolean;
+            };
+            /** @example small */
+            size?: string;
+            /** @description Instance name → config. */
+            config?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
+            /** @description Plan the removal of the stack. */
+            remove?: boolean;
+        };
+        PlannedStepDto: {
+            id: string;
+            /** @description kind and its arguments */
+            step: {
+                [key: string]: unknown;
+            };
+            subject: string;
+            label: string;
+            after: string[];
+            weightMs: number;
+            deadlineMs: number;
+            layer: number;
+        };
+        TouchedDto: {
+            kind: string;
+            name: string;
+            /** @enum {string} */
+            effect: "created" | "changed" | "restarted" | "removed";
+            detail?: string;
+        };
+        EstimateDto: {
+            /** @description Along the longest chain, milliseconds. */
+            wallMs: number;
+            sumMs: number;
+            longestChain: string[];
+        };
+        PlanDto: {
+            id: string;
+            stack: string;
+            stackName: string;
+            site: string;
+            /** @enum {string} */
+            operation: "install" | "change" | "remove";
+            steps: components["schemas"]["PlannedStepDto"][];
+            findings: components["schemas"]["DiagnosticDto"][];
+            blastRadius: components["schemas"]["TouchedDto"][];
+            estimate: components["schemas"]["EstimateDto"];
+            hash: string;
+            createdAt: number;
+            /** @description The plan as text for people. */
+            text: string;
+        };
+        ApplyRequestDto: {
+            /** @description The hash of the plan that was reviewed. */
+            hash: string;
+        };
+        RunDto: {
+            id: string;
+            plan: string;
+            stack: string;
+            stackName: string;
+            site: string;
+            /** @enum {string} */
+            operation: "install" | "change" | "remove";
+            /** @enum {string} */
+            state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "undoing" | "undone" | "left";
+            createdAt: number;
+            finishedAt?: number;
+            actor: string;
+            lastSeq: number;
+            /** @description The run that this one takes back. */
+            undoes?: string;
+        };
+        RunStepDto: {
+            id: string;
+            label: string;
+            /** @enum {string} */
+            state: "waiting" | "ready" | "running" | "retrying" | "succeeded" | "failed" | "blocked" | "cancelled" | "quarantined" | "undone";
+            after: string[];
+            layer: number;
+            weightMs: number;
+            attempt: number;
+            startedAt?: number;
+            finishedAt?: number;
+            percent?: number;
+            text?: string;
+            waitingFor?: string;
+            failure?: {
+                [key: string]: unknown;
+            };
+            problem?: {
+                [key: string]: unknown;
+            };
+            blockedBy?: string;
+        };
+        ProgressDto: {
+            /** @description 0…100, weighted by expected duration. */
+            percent: number;
+            /** @description Milliseconds. */
+            remainingMs?: number;
+        };
+        RunDetailDto: {
+            run: components["schemas"]["RunDto"];
+            steps: components["schemas"]["RunStepDto"][];
+            progress: components["schemas"]["ProgressDto"];
+        };
+        RunEntryDto: {
+            run: string;
+            seq: number;
+            at: number;
+            step?: string;
+            event: {
+                [key: string]: unknown;
+            };
+        };
+        RetryRequestDto: {
+            /** @description Step ids to start from; default: every failed step. */
+            from?: string[];
+        };
+        StackDto: {
+            id: string;
+            name: string;
+            site: string;
+            blueprint: string;
+            blueprintVersion: string;
+            /** @enum {string} */
+            state: "present" | "removed";
+            /** @description Its newest run. */
+            latestRun?: components["schemas"]["RunDto"];
+        };
+        StackGuestDto: {
+            name: string;
+            hostname: string;
+            address: string;
+            node: string;
+            vmid: number;
+        };
+        StackInstanceDto: {
+            name: string;
+            module: string;
+            version: string;
+            appVersion: string;
+            ready: boolean;
+            guests: components["schemas"]["StackGuestDto"][];
+        };
+        LinkDto: {
+            instance: string;
+            title: string;
+            url: string;
+        };
+        StackBindingDto: {
+            consumer: string;
+            requirement: string;
+            interface: string;
+            provider: string;
+        };
+        StackDetailDto: {
+            stack: components["schemas"]["StackDto"];
+            domain: string;
+            instances: components["schemas"]["StackInstanceDto"][];
+            links: components["schemas"]["LinkDto"][];
+            bindings: components["schemas"]["StackBindingDto"][];
+        };
+        CredentialDto: {
+            instance: string;
+            name: string;
+            value: string;
+        };
+        CheckResultDto: {
+            instance: string;
+            guest: string;
+            healthy: boolean;
+            /** @description Last lines of what the check said. */
+            tail: string[];
+            error?: string;
+        };
+        ArtifactDto: {
+            sha256: string;
+            sizeBytes: number;
+            name?: string;
+        };
+        VersionDto: {
+            version: string;
+            node: string;
+        };
+        HealthDto: {
+            /** @enum {string} */
+            status: "ready" | "not-ready";
+            /** @description Part → ok, or why not. */
+            checks: {
+                [key: string]: unknown;
+            };
+        };
     };
-    PlannedStepDto: {
-      id: string;
-      /** @description kind and its arguments */
-      step: {
-        [key: string]: unknown;
-      };
-      subject: string;
-      label: string;
-      after: string[];
-      weightMs: number;
-      deadlineMs: number;
-      layer: number;
-    };
-    TouchedDto: {
-      kind: string;
-      name: string;
-      /** @enum {string} */
-      effect: 'created' | 'changed' | 'restarted' | 'removed';
-      detail?: string;
-    };
-    EstimateDto: {
-      /** @description Along the longest chain, milliseconds. */
-      wallMs: number;
-      sumMs: number;
-      longestChain: string[];
-    };
-    PlanDto: {
-      id: string;
-      stack: string;
-      stackName: string;
-      site: string;
-      /** @enum {string} */
-      operation: 'install' | 'change' | 'remove';
-      steps: components['schemas']['PlannedStepDto'][];
-      findings: components['schemas']['DiagnosticDto'][];
-      blastRadius: components['schemas']['TouchedDto'][];
-      estimate: components['schemas']['EstimateDto'];
-      hash: string;
-      createdAt: number;
-      /** @description The plan as text for people. */
-      text: string;
-    };
-    ApplyRequestDto: {
-      /** @description The hash of the plan that was reviewed. */
-      hash: string;
-    };
-    RunDto: {
-      id: string;
-      plan: string;
-      stack: string;
-      stackName: string;
-      site: string;
-      /** @enum {string} */
-      operation: 'install' | 'change' | 'remove';
-      /** @enum {string} */
-      state: 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled' | 'undoing' | 'undone' | 'left';
-      createdAt: number;
-      finishedAt?: number;
-      actor: string;
-      lastSeq: number;
-      /** @description The run that this one takes back. */
-      undoes?: string;
-    };
-    RunStepDto: {
-      id: string;
-      label: string;
-      /** @enum {string} */
-      state:
-        | 'waiting'
-        | 'ready'
-        | 'running'
-        | 'retrying'
-        | 'succeeded'
-        | 'failed'
-        | 'blocked'
-        | 'cancelled'
-        | 'quarantined'
-        | 'undone';
-      after: string[];
-      layer: number;
-      weightMs: number;
-      attempt: number;
-      startedAt?: number;
-      finishedAt?: number;
-      percent?: number;
-      text?: string;
-      waitingFor?: string;
-      failure?: {
-        [key: string]: unknown;
-      };
-      problem?: {
-        [key: string]: unknown;
-      };
-      blockedBy?: string;
-    };
-    ProgressDto: {
-      /** @description 0…100, weighted by expected duration. */
-      percent: number;
-      /** @description Milliseconds. */
-      remainingMs?: number;
-    };
-    RunDetailDto: {
-      run: components['schemas']['RunDto'];
-      steps: components['schemas']['RunStepDto'][];
-      progress: components['schemas']['ProgressDto'];
-    };
-    RunEntryDto: {
-      run: string;
-      seq: number;
-      at: number;
-      step?: string;
-      event: {
-        [key: string]: unknown;
-      };
-    };
-    RetryRequestDto: {
-      /** @description Step ids to start from; default: every failed step. */
-      from?: string[];
-    };
-    StackDto: {
-      id: string;
-      name: string;
-      site: string;
-      blueprint: string;
-      blueprintVersion: string;
-      /** @enum {string} */
-      state: 'present' | 'removed';
-      /** @description Its newest run. */
-      latestRun?: components['schemas']['RunDto'];
-    };
-    StackGuestDto: {
-      name: string;
-      hostname: string;
-      address: string;
-      node: string;
-      vmid: number;
-    };
-    StackInstanceDto: {
-      name: string;
-      module: string;
-      version: string;
-      appVersion: string;
-      ready: boolean;
-      guests: components['schemas']['StackGuestDto'][];
-    };
-    LinkDto: {
-      instance: string;
-      title: string;
-      url: string;
-    };
-    StackBindingDto: {
-      consumer: string;
-      requirement: string;
-      interface: string;
-      provider: string;
-    };
-    StackDetailDto: {
-      stack: components['schemas']['StackDto'];
-      domain: string;
-      instances: components['schemas']['StackInstanceDto'][];
-      links: components['schemas']['LinkDto'][];
-      bindings: components['schemas']['StackBindingDto'][];
-    };
-    CredentialDto: {
-      instance: string;
-      name: string;
-      value: string;
-    };
-    CheckResultDto: {
-      instance: string;
-      guest: string;
-      healthy: boolean;
-      /** @description Last lines of what the check said. */
-      tail: string[];
-      error?: string;
-    };
-    ArtifactDto: {
-      sha256: string;
-      sizeBytes: number;
-      name?: string;
-    };
-    VersionDto: {
-      version: string;
-      node: string;
-    };
-    HealthDto: {
-      /** @enum {string} */
-      status: 'ready' | 'not-ready';
-      /** @description Part → ok, or why not. */
-      checks: {
-        [key: string]: unknown;
-      };
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  catalogue_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    catalogue_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    sites_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['CatalogueDto'];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  sites_list: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    sites_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteRequestDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    sites_caCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['SiteDto'][];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-pem-file": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  sites_put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        name: string;
-      };
-      cookie?: never;
+    sites_doctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoctorFindingDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['SiteRequestDto'];
-      };
+    plans_make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequestDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    plans_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['SiteDto'];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  sites_doctor: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        name: string;
-      };
-      cookie?: never;
+    plans_apply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequestDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    runs_list: {
+        parameters: {
+            query?: {
+                site?: string;
+                stack?: string;
+                limit?: number;
+                /** @description Runs older than this one. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['DoctorFindingDto'][];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  plans_make: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetailDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['PlanRequestDto'];
-      };
+    runs_entries: {
+        parameters: {
+            query?: {
+                /** @description Sequence number of the last entry that is known already. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEntryDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
+    runs_events: {
+        parameters: {
+            query: {
+                after: string;
+            };
+            header: {
+                "last-event-id": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['PlanDto'];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  plans_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
+    runs_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    runs_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['PlanDto'];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRequestDto"];
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  plans_apply: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
+    runs_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['ApplyRequestDto'];
-      };
+    runs_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
+    stacks_list: {
+        parameters: {
+            query?: {
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['RunDto'];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  runs_list: {
-    parameters: {
-      query?: {
-        site?: string;
-        stack?: string;
-        limit?: number;
-        /** @description Runs older than this one. */
-        before?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
+    stacks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackDetailDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    stacks_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['RunDto'][];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  runs_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
+    stacks_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResultDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    artifacts_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['RunDetailDto'];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  runs_entries: {
-    parameters: {
-      query?: {
-        /** @description Sequence number of the last entry that is known already. */
-        after?: number;
-        limit?: number;
-      };
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
+    artifacts_put: {
+        parameters: {
+            query?: {
+                /** @description Expected SHA-256; refused when the content differs. */
+                sha256?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    health_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['RunEntryDto'][];
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDto"];
+                };
+            };
         };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  runs_events: {
-    parameters: {
-      query: {
-        after: string;
-      };
-      header: {
-        'last-event-id': string;
-      };
-      path: {
-        id: string;
-      };
-      cookie?: never;
+    health_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
+    health_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthDto"];
+                };
+            };
         };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
     };
-  };
-  runs_cancel: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  runs_retry: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': components['schemas']['RetryRequestDto'];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  runs_leave: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  runs_undo: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  stacks_list: {
-    parameters: {
-      query?: {
-        site?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['StackDto'][];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  stacks_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['StackDetailDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  stacks_credentials: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['CredentialDto'][];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  stacks_check: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['CheckResultDto'][];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  artifacts_list: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ArtifactDto'][];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  artifacts_put: {
-    parameters: {
-      query?: {
-        /** @description Expected SHA-256; refused when the content differs. */
-        sha256?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/octet-stream': string;
-      };
-    };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ArtifactDto'];
-        };
-      };
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ProblemDto'];
-        };
-      };
-    };
-  };
-  health_version: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionDto'];
-        };
-      };
-    };
-  };
-  health_live: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  health_ready: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['HealthDto'];
-        };
-      };
-    };
-  };
 }

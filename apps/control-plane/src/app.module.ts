@@ -86,10 +86,10 @@ export const GUEST_SHELL = Symbol('GUEST_SHELL');
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** `Provider` with the types of its dependencies left to the factory: tokens carry none. */
-// biome-ignore lint/suspicious/noExplicitAny: the container hands over what the tokens stand for
 const from = (
   provide: InjectionToken,
   inject: InjectionToken[],
+  // biome-ignore lint/suspicious/noExplicitAny: the container hands over what the tokens stand for
   useFactory: (...parts: any[]) => unknown,
 ): Provider => ({
   provide,

@@ -14,16 +14,6 @@ export type RunId = Id<'run'>;
 /** Unique within one plan, readable: `guest.create:wiki.app`. */
 export type StepId = Id<'step'>;
 
-/** The prefixes that ids carry: `stk_01J…`. Step ids are names, not random, so they have none. */
-export const ID_PREFIXES = {
-  stack: 'stk',
-  instance: 'ins',
-  binding: 'bnd',
-  guest: 'gst',
-  plan: 'pln',
-  run: 'run',
-} as const;
-
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number & { readonly [brand]?: 'instant' };
 export type Milliseconds = number;

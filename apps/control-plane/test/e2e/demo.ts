@@ -29,14 +29,32 @@ export class Demo {
     this.output = '';
     const child = spawn(
       process.execPath,
-      [CLI, 'demo', '--blueprint', blueprint, '--state', this.state, '--port', `${this.port}`, '--lab-port', `${this.labPort}`, '--network', `${this.network}`, '--lab-name', this.labName],
+      [
+        CLI,
+        'demo',
+        '--blueprint',
+        blueprint,
+        '--state',
+        this.state,
+        '--port',
+        `${this.port}`,
+        '--lab-port',
+        `${this.labPort}`,
+        '--network',
+        `${this.network}`,
+        '--lab-name',
+        this.labName,
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#process = child;
     child.stdout.on('data', (data: Buffer) => (this.output += data.toString()));
     child.stderr.on('data', (data: Buffer) => (this.output += data.toString()));
     await new Promise<void>((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`not up within ${minutes} minutes:\n${this.tail()}`)), minutes * 60_000);
+      const timer = setTimeout(
+        () => fail(new Error(`not up within ${minutes} minutes:\n${this.tail()}`)),
+        minutes * 60_000,
+      );
       child.stderr.on('data', () => this.output.includes('Ctrl-C stops the demo') && done());
       child.on('exit', (code) => fail(new Error(`the demo ended with ${code}:\n${this.tail()}`)));
       child.on('exit', () => clearTimeout(timer));
@@ -65,27 +83,43 @@ export class Demo {
   /** The CLI with JSON output; a refusal or failed run is an answer too. */
   async cli(...words: string[]): Promise<{ code: number; text: string; json: () => any }> {
     const env = { ...process.env, BASTIDE_STATE_DIR: this.state, BASTIDE_URL: `http://127.0.0.1:${this.port}` };
-    const { code, text } = await run(process.execPath, [CLI, ...words, '--output', 'json'], { env, maxBuffer: 64 * 1024 * 1024 }).then(
+    const { code, text } = await run(process.execPath, [CLI, ...words, '--output', 'json'], {
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+    }).then(
       ({ stdout }) => ({ code: 0, text: stdout }),
-      (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, text: error.stdout || error.stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => ({
+        code: error.code,
+        text: error.stdout || error.stderr,
+      }),
     );
     return { code, text, json: () => JSON.parse(text) as unknown };
   }
 
   async caCertificate(): Promise<string> {
     const token = readFileSync(join(this.state, 'api-token'), 'utf8').trim();
-    const response = await fetch(`http://127.0.0.1:${this.port}/api/v1/sites/demo/ca-certificate`, { headers: { authorization: `Bearer ${token}` } });
+    const response = await fetch(`http://127.0.0.1:${this.port}/api/v1/sites/demo/ca-certificate`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
     return response.text();
   }
 
   /** A command in a guest's root shell, through the lab's console: the admin's way when nothing else is there. */
   async console(vmid: number, command: string): Promise<string> {
-    const access = JSON.parse(readFileSync(join(this.state, 'lab', 'access.json'), 'utf8')) as { url: string; token: string; caCertificate: string };
+    const access = JSON.parse(readFileSync(join(this.state, 'lab', 'access.json'), 'utf8')) as {
+      url: string;
+      token: string;
+      caCertificate: string;
+    };
     const headers = { authorization: `PVEAPIToken=${access.token}` };
     const mark = `done-${Date.now()}`;
     const proxy = await labFetch(access, 'POST', `/nodes/lab1/lxc/${vmid}/termproxy`);
     const query = new URLSearchParams({ port: String(proxy.port), vncticket: String(proxy.ticket) });
-    const socket = new WebSocket(`${access.url.replace('https', 'wss')}/api2/json/nodes/lab1/lxc/${vmid}/vncwebsocket?${query}`, 'binary', { headers, ca: access.caCertificate });
+    const socket = new WebSocket(
+      `${access.url.replace('https', 'wss')}/api2/json/nodes/lab1/lxc/${vmid}/vncwebsocket?${query}`,
+      'binary',
+      { headers, ca: access.caCertificate },
+    );
     return new Promise((done, fail) => {
       let text = '';
       const timer = setTimeout(() => fail(new Error(`no answer of guest ${vmid} to ${command}: ${text}`)), 60_000);
@@ -95,7 +129,8 @@ export class Demo {
       socket.on('message', (data: Buffer) => {
         const ready = /[#$] $/.test(text);
         text += data.toString();
-        if (!ready && /[#$] $/.test(text) && !text.includes(mark)) send(`${command}; echo "${mark.slice(0, 4)}""${mark.slice(4)} $?"\n`);
+        if (!ready && /[#$] $/.test(text) && !text.includes(mark))
+          send(`${command}; echo "${mark.slice(0, 4)}""${mark.slice(4)} $?"\n`);
         const end = new RegExp(`${mark} (\\d+)`).exec(text);
         if (!end) return;
         clearTimeout(timer);
@@ -112,16 +147,28 @@ export class Demo {
   }
 }
 
-async function labFetch(access: { url: string; token: string; caCertificate: string }, method: string, path: string): Promise<any> {
+async function labFetch(
+  access: { url: string; token: string; caCertificate: string },
+  method: string,
+  path: string,
+): Promise<any> {
   const { request } = await import('node:https');
   return new Promise((done, fail) => {
     const asked = request(
       `${access.url}/api2/json${path}`,
-      { method, ca: access.caCertificate, headers: { authorization: `PVEAPIToken=${access.token}`, 'content-length': '0' } },
+      {
+        method,
+        ca: access.caCertificate,
+        headers: { authorization: `PVEAPIToken=${access.token}`, 'content-length': '0' },
+      },
       (response) => {
         let body = '';
         response.on('data', (data: Buffer) => (body += data.toString()));
-        response.on('end', () => (response.statusCode === 200 ? done((JSON.parse(body) as { data: unknown }).data) : fail(new Error(`${path}: ${response.statusCode} ${body}`))));
+        response.on('end', () =>
+          response.statusCode === 200
+            ? done((JSON.parse(body) as { data: unknown }).data)
+            : fail(new Error(`${path}: ${response.statusCode} ${body}`)),
+        );
       },
     );
     asked.on('error', fail).end();

@@ -6,8 +6,11 @@ export class Person {
   readonly #agent: Agent;
 
   constructor(gateway: string, ca: string) {
-    const lookup = (_host: string, options: { all?: boolean }, done: (error: null, address: any, family?: number) => void): void =>
-      options.all ? done(null, [{ address: gateway, family: 4 }]) : done(null, gateway, 4);
+    const lookup = (
+      _host: string,
+      options: { all?: boolean },
+      done: (error: null, address: any, family?: number) => void,
+    ): void => (options.all ? done(null, [{ address: gateway, family: 4 }]) : done(null, gateway, 4));
     this.#agent = new Agent({ ca, lookup: lookup as never, keepAlive: false });
   }
 
@@ -23,26 +26,50 @@ export class Person {
   async signIn(url: string, user: string, password: string): Promise<{ status: number; url: string; body: string }> {
     const page = await this.get(url);
     const fields = Object.fromEntries(
-      [...page.body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => [/name="([^"]*)"/.exec(tag)?.[1] ?? '', /value="([^"]*)"/.exec(tag)?.[1] ?? '']),
+      [...page.body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => [
+        /name="([^"]*)"/.exec(tag)?.[1] ?? '',
+        /value="([^"]*)"/.exec(tag)?.[1] ?? '',
+      ]),
     );
     return this.post(page.url, { ...fields, user, password });
   }
 
-  async #go(method: string, url: string, body: string | undefined, hops = 0): Promise<{ status: number; url: string; body: string }> {
+  async #go(
+    method: string,
+    url: string,
+    body: string | undefined,
+    hops = 0,
+  ): Promise<{ status: number; url: string; body: string }> {
     if (hops > 10) throw new Error(`too many redirects at ${url}`);
     const { hostname } = new URL(url);
-    const answer = await new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>((done, fail) => {
-      const asked = request(url, { method, agent: this.#agent, headers: { cookie: this.#cookieHeader(hostname), ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }) } }, (response) => {
-        let text = '';
-        response.on('data', (data: Buffer) => (text += data.toString()));
-        response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, body: text }));
-      });
-      asked.on('error', fail);
-      asked.end(body);
-    });
+    const answer = await new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>(
+      (done, fail) => {
+        const asked = request(
+          url,
+          {
+            method,
+            agent: this.#agent,
+            headers: {
+              cookie: this.#cookieHeader(hostname),
+              ...(body === undefined
+                ? {}
+                : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
+            },
+          },
+          (response) => {
+            let text = '';
+            response.on('data', (data: Buffer) => (text += data.toString()));
+            response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, body: text }));
+          },
+        );
+        asked.on('error', fail);
+        asked.end(body);
+      },
+    );
     for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.#keep(line, hostname);
     const location = answer.headers.location;
-    if (answer.status >= 300 && answer.status < 400 && typeof location === 'string') return this.#go('GET', new URL(location, url).href, undefined, hops + 1);
+    if (answer.status >= 300 && answer.status < 400 && typeof location === 'string')
+      return this.#go('GET', new URL(location, url).href, undefined, hops + 1);
     return { status: answer.status, url, body: answer.body };
   }
 

@@ -12,7 +12,8 @@ import { Person } from './person.js';
  */
 const possible = process.getuid?.() === 0 && existsSync('/usr/bin/lxc-start');
 const story = possible ? describe : describe.skip;
-if (!possible) process.stderr.write('SKIPPED: the end-to-end test needs root and LXC (infra/setup/setup.sh installs it)\n');
+if (!possible)
+  process.stderr.write('SKIPPED: the end-to-end test needs root and LXC (infra/setup/setup.sh installs it)\n');
 
 story('the blueprint team on a fresh lab', () => {
   const demo = new Demo('e2e', 93);
@@ -34,7 +35,9 @@ story('the blueprint team on a fresh lab', () => {
   afterAll(() => demo.clear(), 5 * 60_000);
 
   const guestOf = async (instance: string): Promise<number> =>
-    (await demo.cli('stack', 'show', 'team')).json().instances.find((entry: { name: string }) => entry.name === instance).guests[0].vmid;
+    (await demo.cli('stack', 'show', 'team'))
+      .json()
+      .instances.find((entry: { name: string }) => entry.name === instance).guests[0].vmid;
 
   it('ends with links, the first password and the way to reach the names', () => {
     expect(demo.output).toContain('https://wiki.demo.test');
@@ -56,18 +59,34 @@ story('the blueprint team on a fresh lab', () => {
     expect(page.url).toMatch(/^https:\/\/wiki\.demo\.test\//);
     const editor = await admin.get('https://wiki.demo.test/notes:first?do=edit');
     const hidden = Object.fromEntries(
-      [...editor.body.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name as string, value as string]),
+      [...editor.body.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [
+        name as string,
+        value as string,
+      ]),
     );
-    await admin.post('https://wiki.demo.test/notes:first', { ...hidden, id: 'notes:first', wikitext: 'Written by the end-to-end test', summary: 'test', 'do[save]': '1' });
+    await admin.post('https://wiki.demo.test/notes:first', {
+      ...hidden,
+      id: 'notes:first',
+      wikitext: 'Written by the end-to-end test',
+      summary: 'test',
+      'do[save]': '1',
+    });
     expect((await admin.get('https://wiki.demo.test/notes:first')).body).toContain('Written by the end-to-end test');
   }, 120_000);
 
   it('refuses a person who was disabled', async () => {
     const directory = await guestOf('directory');
-    await demo.console(directory, "printf 'correct-horse-battery\\n' | bastide-person add bob --given Bob --family Builder --mail bob@demo.test --group staff");
-    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url).toContain('wiki.demo.test');
+    await demo.console(
+      directory,
+      "printf 'correct-horse-battery\\n' | bastide-person add bob --given Bob --family Builder --mail bob@demo.test --group staff",
+    );
+    expect(
+      (await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url,
+    ).toContain('wiki.demo.test');
     await demo.console(directory, 'bastide-person disable bob');
-    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url).toContain('auth.demo.test');
+    expect(
+      (await new Person(gateway, ca).signIn('https://wiki.demo.test/', 'bob', 'correct-horse-battery')).url,
+    ).toContain('auth.demo.test');
   }, 120_000);
 
   it('works in a browser that trusts the site’s CA', async () => {
@@ -77,11 +96,30 @@ story('the blueprint team on a fresh lab', () => {
       mkdirSync(join(home, '.pki/nssdb'), { recursive: true });
       writeFileSync(join(home, 'ca.pem'), ca);
       execFileSync('certutil', ['-d', `sql:${join(home, '.pki/nssdb')}`, '-N', '--empty-password']);
-      execFileSync('certutil', ['-d', `sql:${join(home, '.pki/nssdb')}`, '-A', '-t', 'C,,', '-n', 'site', '-i', join(home, 'ca.pem')]);
+      execFileSync('certutil', [
+        '-d',
+        `sql:${join(home, '.pki/nssdb')}`,
+        '-A',
+        '-t',
+        'C,,',
+        '-n',
+        'site',
+        '-i',
+        join(home, 'ca.pem'),
+      ]);
       browser = await chromium.launch({
         executablePath: '/usr/bin/chromium',
         env: { ...process.env, HOME: home },
-        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', `--host-resolver-rules=MAP *.demo.test ${gateway}`],
+        args: [
+          '--no-sandbox',
+          '--disable-gpu',
+          '--disable-quic',
+          '--no-first-run',
+          '--disable-background-networking',
+          '--disable-component-update',
+          '--disable-sync',
+          `--host-resolver-rules=MAP *.demo.test ${gateway}`,
+        ],
       });
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto('https://wiki.demo.test/notes:first');
@@ -90,7 +128,8 @@ story('the blueprint team on a fresh lab', () => {
       await page.fill('input[name=password]', adminPassword);
       await Promise.all([page.waitForURL('https://wiki.demo.test/**'), page.click('button[type=submit]')]);
       expect(await page.textContent('body')).toContain('Written by the end-to-end test');
-      if (process.env.BASTIDE_SCREENSHOTS) await page.screenshot({ path: join(process.env.BASTIDE_SCREENSHOTS, 'wiki.png') });
+      if (process.env.BASTIDE_SCREENSHOTS)
+        await page.screenshot({ path: join(process.env.BASTIDE_SCREENSHOTS, 'wiki.png') });
     } finally {
       await browser?.close();
       rmSync(home, { recursive: true, force: true });
@@ -102,33 +141,66 @@ story('the blueprint team on a fresh lab', () => {
     const token = readFileSync(join(demo.state, 'api-token'), 'utf8').trim();
     const entries: string[] = [];
     for (const run of runs) {
-      const response = await fetch(`http://127.0.0.1:${demo.port}/api/v1/runs/${run.id}/entries?limit=5000`, { headers: { authorization: `Bearer ${token}` } });
+      const response = await fetch(`http://127.0.0.1:${demo.port}/api/v1/runs/${run.id}/entries?limit=5000`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
       entries.push(await response.text());
     }
-    const secrets = [adminPassword, token, (JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string }).token.split('=')[1]!];
-    const sockets = existsSync(join(demo.state, 'postgresql')) ? join(demo.state, 'postgresql') : join('/var/lib/bastide', readdirSync('/var/lib/bastide').find((name) => name.startsWith('postgresql-')) ?? '');
-    const socket = execFileSync('find', [sockets, '-name', '.s.PGSQL.*', '-type', 's'], { encoding: 'utf8' }).trim().split('\n')[0]!;
-    const dump = execFileSync('pg_dump', ['-h', join(socket, '..'), '-U', 'bastide', 'bastide'], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+    const secrets = [
+      adminPassword,
+      token,
+      (JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string }).token.split('=')[1]!,
+    ];
+    const sockets = existsSync(join(demo.state, 'postgresql'))
+      ? join(demo.state, 'postgresql')
+      : join('/var/lib/bastide', readdirSync('/var/lib/bastide').find((name) => name.startsWith('postgresql-')) ?? '');
+    const socket = execFileSync('find', [sockets, '-name', '.s.PGSQL.*', '-type', 's'], { encoding: 'utf8' })
+      .trim()
+      .split('\n')[0]!;
+    const dump = execFileSync('pg_dump', ['-h', join(socket, '..'), '-U', 'bastide', 'bastide'], {
+      encoding: 'utf8',
+      maxBuffer: 256 * 1024 * 1024,
+    });
     expect(dump).toContain('run_events');
     const logs = ['control-plane.log', 'lab.log'].map((name) => readFileSync(join(demo.state, name), 'utf8'));
-    for (const secret of secrets) for (const text of [dump, ...entries, ...logs]) expect(text.includes(secret)).toBe(false);
+    for (const secret of secrets)
+      for (const text of [dump, ...entries, ...logs]) expect(text.includes(secret)).toBe(false);
   }, 120_000);
 
-  it('finds everything as it was when it is started again', async () => {
-    await demo.stop();
-    await demo.start('team', 5);
-    const plan = (await demo.cli('plan', 'team')).json();
-    expect(plan.steps).toEqual([]);
-    expect((await new Person(gateway, ca).signIn('https://wiki.demo.test/notes:first', 'admin', adminPassword)).body).toContain('Written by the end-to-end test');
-  }, 6 * 60_000);
+  it(
+    'finds everything as it was when it is started again',
+    async () => {
+      await demo.stop();
+      await demo.start('team', 5);
+      const plan = (await demo.cli('plan', 'team')).json();
+      expect(plan.steps).toEqual([]);
+      expect(
+        (await new Person(gateway, ca).signIn('https://wiki.demo.test/notes:first', 'admin', adminPassword)).body,
+      ).toContain('Written by the end-to-end test');
+    },
+    6 * 60_000,
+  );
 
-  it('removes a stack and leaves nothing of it', async () => {
-    const removal = await demo.cli('stack', 'remove', 'team', '--yes');
-    expect({ code: removal.code, tail: removal.code === 0 ? '' : removal.text.slice(-2000) }).toEqual({ code: 0, tail: '' });
-    expect((await demo.lab('GET', '/cluster/resources?type=vm')).filter((guest: { vmid: number }) => guest.vmid >= 1000)).toEqual([]);
-    expect((await demo.lab('GET', '/nodes/lab1/storage/local-zfs/content')).map((volume: { volid: string }) => volume.volid)).toEqual([]);
-    const view = (await demo.cli('stack', 'show', stack.id)).json();
-    expect(view.instances).toEqual([]);
-    expect((await demo.cli('stack', 'credentials', stack.id)).json()).toEqual([]);
-  }, 5 * 60_000);
+  it(
+    'removes a stack and leaves nothing of it',
+    async () => {
+      const removal = await demo.cli('stack', 'remove', 'team', '--yes');
+      expect({ code: removal.code, tail: removal.code === 0 ? '' : removal.text.slice(-2000) }).toEqual({
+        code: 0,
+        tail: '',
+      });
+      expect(
+        (await demo.lab('GET', '/cluster/resources?type=vm')).filter((guest: { vmid: number }) => guest.vmid >= 1000),
+      ).toEqual([]);
+      expect(
+        (await demo.lab('GET', '/nodes/lab1/storage/local-zfs/content')).map(
+          (volume: { volid: string }) => volume.volid,
+        ),
+      ).toEqual([]);
+      const view = (await demo.cli('stack', 'show', stack.id)).json();
+      expect(view.instances).toEqual([]);
+      expect((await demo.cli('stack', 'credentials', stack.id)).json()).toEqual([]);
+    },
+    5 * 60_000,
+  );
 });

@@ -119,7 +119,9 @@ export class KyselyStackStore implements StackStore {
             .select(['kind', 'scope', 'value', 'owner'])
             .where('site', '=', site)
             .where(sql<boolean>`(expires_at is null or expires_at >= clock_timestamp())`)
-            .orderBy(['kind', 'scope', 'value'])
+            .orderBy('kind')
+            .orderBy('scope')
+            .orderBy('value')
             .execute();
           return {
             stacks,

@@ -72,22 +72,6 @@ export interface StepOutput {
 }
 
 export type StepKind = keyof StepArgs;
-export const STEP_KINDS = [
-  'artifact.fetch',
-  'image.ensure',
-  'guest.create',
-  'guest.start',
-  'guest.ready',
-  'guest.firewall',
-  'guest.resize',
-  'guest.grow',
-  'guest.stop',
-  'guest.destroy',
-  'hook.run',
-  'binding.provide',
-  'binding.withdraw',
-  'instance.forget',
-] as const satisfies readonly StepKind[];
 
 /** `stack/instance/guest`. */
 export type GuestKey = string;

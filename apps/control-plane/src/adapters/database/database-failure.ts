@@ -21,17 +21,23 @@ const MESSAGES =
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-function facts(error: unknown): { code?: string | undefined; message: string; constraint?: string | undefined } {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-  return { code: text(code), message: error.message, constraint: text(constraint) };
+/** By shape, not by class: errors of Node's own sockets are made elsewhere. */
+function facts(error: unknown): {
+  code?: string | undefined;
+  message: string;
+  constraint?: string | undefined;
+  inner: readonly unknown[];
+} {
+  if (typeof error !== 'object' || error === null) return { message: String(error), inner: [] };
+  const { code, message, constraint, errors } = error as Record<string, unknown>;
+  const inner = Array.isArray(errors) ? (errors as readonly unknown[]) : [];
+  return { code: text(code), message: text(message) ?? '', constraint: text(constraint), inner };
 }
 
 /** A server that is away or full, as a `WorldFailure`; any other error as it is. */
 export function asWorldFailure(error: unknown): unknown {
   if (error instanceof WorldFailure) return error;
-  const { code, message } = facts(error);
-  const inner = error instanceof AggregateError ? error.errors.map((e: unknown) => facts(e).code) : [];
+  const { code, message, inner } = facts(error);
   if (code !== undefined && FULL.test(code) && code !== '53300') {
     return new WorldFailure(
       {
@@ -45,7 +51,7 @@ export function asWorldFailure(error: unknown): unknown {
   }
   const away =
     (code !== undefined && (AWAY.test(code) || SOCKET.has(code))) ||
-    inner.some((c) => c !== undefined && SOCKET.has(c)) ||
+    inner.some((one) => SOCKET.has(facts(one).code ?? '')) ||
     MESSAGES.test(message);
   if (!away) return error;
   return new WorldFailure(

@@ -70,13 +70,14 @@ describe('stores on PostgreSQL', () => {
         offer: { host: 'db' },
         offerDigest: 'd',
       };
+      const now = { moduleDigest: 'digest', version: '1.0.0', appVersion: '1', config: { a: [1, 2] } };
       const puts: RecordChange[] = [
         { type: 'instance-put', instance },
         { type: 'guest-put', guest },
         { type: 'guest-host-keys', guest: guest.id, hostKeys: ['ssh-ed25519 AAAA'] },
         { type: 'guest-firewall', guest: guest.id, digest: 'f' },
         { type: 'instance-installed', instance: instance.id, guest: 'app' },
-        { type: 'instance-configured', instance: instance.id, guest: 'app', digest: 'c', config: { a: [1, 2] } },
+        { type: 'instance-configured', instance: instance.id, guest: 'app', digest: 'c', now },
         { type: 'binding-put', binding },
       ];
       await change(...puts);

@@ -92,6 +92,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
   );
 
   await switchFirewallOn(facts);
+  await bootGuests(facts);
   note('starting the control plane …');
   const url = `http://127.0.0.1:${options.port}`;
   const controlPlane = new Child(
@@ -150,25 +151,41 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
   return EXIT.ok;
 }
 
-/** Rules of guests count only where the data centre's firewall is on; on a real cluster that is the admin's to do, here it is ours. */
-async function switchFirewallOn(lab: { url: string; token: string; caCertificate: string }): Promise<void> {
-  const answer = await new Promise<number>((resolve, reject) => {
-    const asked = request(
-      `${lab.url}/api2/json/cluster/firewall/options?enable=1`,
-      {
-        method: 'PUT',
-        ca: lab.caCertificate,
-        headers: { authorization: `PVEAPIToken=${lab.token}`, 'content-length': '0' },
-      },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      },
-    );
+interface LabAccess {
+  readonly url: string;
+  readonly token: string;
+  readonly caCertificate: string;
+}
+
+function askLab<T>(lab: LabAccess, method: 'GET' | 'PUT' | 'POST', path: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `PVEAPIToken=${lab.token}`, 'content-length': '0' };
+    const asked = request(`${lab.url}/api2/json${path}`, { method, ca: lab.caCertificate, headers }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (data: string) => {
+        body += data;
+      });
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve((JSON.parse(body) as { data: T }).data);
+        else reject(new Failure(EXIT.fault, `the lab answered ${response.statusCode} to ${method} ${path}`));
+      });
+    });
     asked.on('error', reject).end();
   });
-  if (answer !== 200)
-    throw new Failure(EXIT.fault, `the lab answered ${answer} when its firewall was to be switched on`);
+}
+
+/** What an admin of a real cluster has done before: the data centre's firewall is on, so that rules of guests count. */
+const switchFirewallOn = (lab: LabAccess): Promise<unknown> => askLab(lab, 'PUT', '/cluster/firewall/options?enable=1');
+
+/** A node that is switched on starts its guests marked "start at boot"; so does the demo's. */
+async function bootGuests(lab: LabAccess): Promise<void> {
+  const guests = await askLab<{ vmid: number; status: string }[]>(lab, 'GET', '/nodes/lab1/lxc');
+  const stopped = guests.filter((guest) => guest.status === 'stopped');
+  for (const { vmid } of stopped) {
+    const config = await askLab<{ onboot?: number; lock?: string }>(lab, 'GET', `/nodes/lab1/lxc/${vmid}/config`);
+    if (config.onboot === 1 && config.lock === undefined)
+      await askLab(lab, 'POST', `/nodes/lab1/lxc/${vmid}/status/start`);
+  }
 }
 
 /** A run that was cut off when the demo was stopped goes on by itself now; what it leaves open is planned afterwards. */

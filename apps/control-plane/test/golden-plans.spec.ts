@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DirectoryCatalogue } from '../src/adapters/catalogue/directory-catalogue.js';
+import { hasErrors } from '../src/domain/diagnostic.js';
+import { renderPlan } from '../src/domain/plan/render-plan.js';
+import { Planning } from '../src/domain/plan/testing/planning.js';
+import { wantedStack } from '../src/domain/plan/testing/sample-site.js';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const catalogue = await new DirectoryCatalogue({ modules: ['modules'], blueprints: ['blueprints'] }).load();
+
+/** `UPDATE_PLANS=1 npm run test:unit -- golden` writes them anew; the difference is what a reviewer reads. */
+const update = process.env.UPDATE_PLANS === '1';
+
+describe('the plan of a blueprint on an empty site', () => {
+  it('is known for every blueprint of the catalogue', () => {
+    expect(catalogue.diagnostics).toEqual([]);
+    expect(catalogue.blueprints.map((blueprint) => blueprint.name).sort()).toEqual(['files', 'foundation', 'team']);
+  });
+
+  it.each(catalogue.blueprints)(
+    'of $name is the reviewed one in expected-plan.txt, and empty once it is installed',
+    ({ name, version }) => {
+      const wanted = wantedStack({ name, blueprint: { name, version }, parameters: {} });
+      const planning = new Planning(sha256, undefined, { catalogue });
+      const plan = planning.apply(wanted);
+      expect(hasErrors(plan.findings)).toBe(false);
+      const file = join('blueprints', name, 'expected-plan.txt');
+      if (update) writeFileSync(file, renderPlan(plan));
+      expect(renderPlan(plan)).toBe(readFileSync(file, 'utf8'));
+      expect(planning.plan(wanted).steps).toEqual([]);
+    },
+  );
+});

@@ -35,6 +35,12 @@ export interface CommandResult {
   readonly stderr: Buffer;
 }
 
+interface Conversation {
+  readonly connection: SshConnection;
+  readonly channel: ClientChannel;
+  readonly result: Promise<CommandResult>;
+}
+
 /** The one connection to a guest: connects when needed, limits and queues channels, starts anew when it breaks. */
 export class GuestLink {
   readonly where: string;
@@ -59,7 +65,7 @@ export class GuestLink {
   async exec(command: Command, limits: Limits): Promise<CommandResult> {
     clearTimeout(this.#idle);
     const release = await this.#slot(command, limits);
-    let open: { connection: SshConnection; channel: ClientChannel } | undefined;
+    let open: Conversation | undefined;
     const letGo = () => {
       open?.connection.release();
       release();
@@ -70,7 +76,7 @@ export class GuestLink {
     };
     try {
       open = await this.#open(command, limits);
-      const result = await this.#converse(open, command, limits);
+      const result = await within(open.result, limits, () => timedOut(this.where, command.what));
       letGo();
       return result;
     } catch (error) {
@@ -79,11 +85,6 @@ export class GuestLink {
       else letGo();
       throw error;
     }
-  }
-
-  /** A live connection, for callers that only want to know that there is one. Throws as `exec` does, but tries once. */
-  async tryConnect(limits: Limits): Promise<void> {
-    await this.#connection(limits);
   }
 
   close(): void {
@@ -104,14 +105,18 @@ export class GuestLink {
     }
   }
 
-  async #open(command: Command, limits: Limits): Promise<{ connection: SshConnection; channel: ClientChannel }> {
+  async #open(command: Command, limits: Limits): Promise<Conversation> {
     // sshd frees a session a moment after its channel has closed, so eight new channels in place of eight that have just
     // ended can be too many for that moment. Only one that refuses again and again is unfit, and replaced once.
     let refusals = 0;
     for (;;) {
       const connection = await this.#connected(limits);
       try {
-        return { connection, channel: await connection.open(command.line, command.what, limits) };
+        return await connection.open(command.line, command.what, limits, (channel) => ({
+          connection,
+          channel,
+          result: this.#converse(connection, channel, command),
+        }));
       } catch (error) {
         if (!(error instanceof ChannelRefused)) throw error;
         if (refusals === 2 * REFUSAL_PAUSES_MS.length + 1)
@@ -147,23 +152,20 @@ export class GuestLink {
     this.#connecting ??= SshConnection.connect(this.target, this.options, {
       signal: new AbortController().signal,
       deadline: Date.now() + this.options.handshakeMs + 1_000,
-    }).finally(() => {
-      this.#connecting = undefined;
-    });
-    const connection = await within(this.#connecting, limits, () => timedOut(this.where, 'connecting'));
-    if (this.#closed) {
-      connection.destroy();
-      throw unreachable(this.where, new Error('this guest has been forgotten'));
-    }
-    this.#current = connection;
-    return connection;
+    })
+      .then((connection) => {
+        // Even when all callers have left meanwhile, it has an owner, which closes it in the end.
+        this.#current = connection;
+        if (this.#closed) connection.destroy();
+        return connection;
+      })
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return within(this.#connecting, limits, () => timedOut(this.where, 'connecting'));
   }
 
-  async #converse(
-    { connection, channel }: { connection: SshConnection; channel: ClientChannel },
-    command: Command,
-    limits: Limits,
-  ): Promise<CommandResult> {
+  #converse(connection: SshConnection, channel: ClientChannel, command: Command): Promise<CommandResult> {
     const maxBytes = command.maxBytes ?? 16 * 1024 * 1024;
     const result = new Promise<CommandResult>((resolve, reject) => {
       let exit: number | undefined;
@@ -183,11 +185,12 @@ export class GuestLink {
       void connection.closed.then((cause) => reject(lost(this.where, command.what, cause)));
       feed(channel, command.input).catch(reject);
     });
-    return within(result, limits, () => timedOut(this.where, command.what));
+    result.catch(() => {}); // nobody may be waiting any more
+    return result;
   }
 
   /** Closes the channel of a command that nobody waits for any more; a connection that does not even do that is not used again. */
-  async #abandon({ connection, channel }: { connection: SshConnection; channel: ClientChannel }): Promise<void> {
+  async #abandon({ connection, channel }: Conversation): Promise<void> {
     if (channel.closed || !connection.usable) return;
     const closed = new Promise<boolean>((resolve) => {
       channel.once('close', () => resolve(true));

@@ -110,18 +110,22 @@ export class SshConnection {
     }
   }
 
-  /** Starts a command; the channel is the caller's until `release`. Throws ChannelRefused, or ssh.lost, ssh.timeout. */
-  async open(command: string, what: string, limits: Limits): Promise<ClientChannel> {
+  /**
+   * Starts a command; the channel is the caller's until `release`. `attach` is called in the very turn in which the channel
+   * opens: a short command's exit code may be in the same packet, and comes only once. Throws ChannelRefused, or
+   * ssh.lost, ssh.timeout.
+   */
+  async open<T>(command: string, what: string, limits: Limits, attach: (channel: ClientChannel) => T): Promise<T> {
     this.#inUse++;
     let abandoned = false;
-    const opening = new Promise<ClientChannel>((resolve, reject) => {
+    const opening = new Promise<T>((resolve, reject) => {
       void this.closed.then((cause) => reject(lost(this.where, what, cause)));
       try {
         this.client.exec(command, (error, channel) => {
           if (error && (error as { reason?: unknown }).reason !== undefined) reject(new ChannelRefused(error.message));
           else if (error) reject(lost(this.where, what, error));
           else if (abandoned) channel.close();
-          else resolve(channel);
+          else resolve(attach(channel));
         });
       } catch (error) {
         reject(lost(this.where, what, error)); // `Not connected`: it ended between two turns of the loop

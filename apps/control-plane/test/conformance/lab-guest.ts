@@ -14,7 +14,7 @@ const NETWORK = { bridge: 'vmbr0', cidr: '10.99.140.0/24', gateway: '10.99.140.1
 
 /** Why there can be no real guest here, or undefined. */
 export async function noRealGuests(): Promise<string | undefined> {
-  const report = await probeRealGuests(join(tmpdir(), 'bastide-probe'));
+  const report = await probeRealGuests(tmpdir());
   return report.possible ? undefined : describeProbe(report);
 }
 

@@ -51,7 +51,11 @@ export class DirectoryCatalogue implements Catalogue {
         const name = basename(folder);
         const file = join(folder, 'module.yaml');
         if (name === 'interfaces' || !(await exists(file))) continue;
-        const files = await readFolder(folder);
+        const files = await readFolder(folder).catch(asFinding(file, name));
+        if (!Array.isArray(files)) {
+          diagnostics.push(files);
+          continue;
+        }
         const digest = digestOf(files);
         const hookFiles = files
           .filter((entry) => entry.executable && /^hooks\/[^/]+$/.test(entry.name))
@@ -103,6 +107,18 @@ export class DirectoryCatalogue implements Catalogue {
   }
 }
 
+/** The folder holds something that cannot be delivered; the message names it. */
+class UnfitFolder extends Error {}
+
+/** One unfit folder must not hide all the others. Anything else (no right to read) stays an error. */
+const asFinding =
+  (file: string, name: string) =>
+  (error: unknown): Diagnostic => {
+    if (!(error instanceof UnfitFolder)) throw error;
+    const place = { file, line: 1, column: 1 };
+    return { severity: 'error', code: 'module.folder', subject: name, message: error.message, place };
+  };
+
 async function readFolder(folder: string): Promise<FolderFile[]> {
   const files: FolderFile[] = [];
   let bytes = 0;
@@ -110,11 +126,11 @@ async function readFolder(folder: string): Promise<FolderFile[]> {
     const path = join(entry.parentPath, entry.name);
     if (entry.isDirectory()) continue;
     // A link could lead out of the folder and differ from machine to machine.
-    if (!entry.isFile()) throw new Error(`${path} is neither a file nor a folder`);
+    if (!entry.isFile()) throw new UnfitFolder(`${path} is neither a file nor a folder`);
     const { mode, size } = await stat(path);
     bytes += size;
     if (bytes > MAX_BYTES || files.length >= MAX_FILES)
-      throw new Error(
+      throw new UnfitFolder(
         `${folder} is larger than ${MAX_BYTES} bytes or ${MAX_FILES} files: large things belong into artifacts`,
       );
     files.push({

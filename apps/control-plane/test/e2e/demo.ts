@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,7 +21,10 @@ export class Demo {
   constructor(
     private readonly labName: string,
     private readonly network: number,
-  ) {}
+  ) {
+    // The private PostgreSQL runs as a user of its own, which has to pass through.
+    chmodSync(this.state, 0o711);
+  }
 
   async start(blueprint: string, minutes: number): Promise<void> {
     this.labPort ||= await freePort();

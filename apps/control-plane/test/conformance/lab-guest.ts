@@ -10,7 +10,9 @@ import type { GuestTarget } from '../../src/application/guests/guest-shell.port.
 
 const VMID = 140;
 /** Not a network that the demo uses, so that both can be up. */
-const NETWORK = { bridge: 'vmbr0', cidr: '10.99.140.0/24', gateway: '10.99.140.1' };
+/** Two runs of the tests on one machine keep out of each other’s way. */
+const OCTET = 1 + (process.pid % 250);
+const NETWORK = { bridge: 'vmbr0', cidr: `10.99.${OCTET}.0/24`, gateway: `10.99.${OCTET}.1` };
 
 /** Why there can be no real guest here, or undefined. */
 export async function noRealGuests(): Promise<string | undefined> {
@@ -30,7 +32,7 @@ export class LabGuest {
     private readonly definition: GuestDefinition,
     hostKey: string,
   ) {
-    this.target = { guest: 'trial', address: '10.99.140.70', port: 22, user: 'root', hostKeys: [hostKey] };
+    this.target = { guest: 'trial', address: `10.99.${OCTET}.70`, port: 22, user: 'root', hostKeys: [hostKey] };
   }
 
   static async start(name: string): Promise<LabGuest> {
@@ -57,7 +59,7 @@ export class LabGuest {
             name: 'eth0',
             bridge: NETWORK.bridge,
             mac: 'bc:24:11:99:01:40',
-            address: '10.99.140.70/24',
+            address: `10.99.${OCTET}.70/24`,
             gateway: NETWORK.gateway,
             firewall: false,
           },

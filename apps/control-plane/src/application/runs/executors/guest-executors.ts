@@ -1,7 +1,9 @@
 import { firewallDigest } from '../../../domain/plan/firewall-digest.js';
+import { WorldFailure } from '../../../domain/problem.js';
 import type { RecordedInstance } from '../../../domain/stack/stack.js';
+import type { GuestTarget } from '../../guests/guest-shell.port.js';
 import type { RecordChange } from '../../stacks/stack-store.port.js';
-import type { Executors } from '../executor.js';
+import type { Executors, StepContext } from '../executor.js';
 import {
   callContext,
   findGuest,
@@ -15,6 +17,27 @@ import {
 
 /** How long a guest gets to shut down before it is stopped hard. */
 const GRACE_MS = 30_000;
+
+/**
+ * What every hook may count on. The lab's image has it; a stock Debian template of a real cluster lacks jq and curl.
+ * Nothing is fetched when it is there.
+ */
+const BASICS = `command -v jq >/dev/null && command -v curl >/dev/null && command -v openssl >/dev/null && exit 0
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q && apt-get install -qy --no-install-recommends jq curl openssl ca-certificates`;
+
+async function installBasics(world: StepWorld, target: GuestTarget, context: StepContext): Promise<void> {
+  await context.fence();
+  const { exitCode, stdout, stderr } = await world.shell.run(target, ['sh', '-c', BASICS], shellContext(context));
+  if (exitCode === 0) return;
+  throw new WorldFailure({
+    code: 'guest.basics_missing',
+    retryable: 'now',
+    message: `The packages jq, curl and openssl could not be installed on ${target.guest} (apt-get ended with ${exitCode})`,
+    hint: 'The guest needs a Debian mirror it can reach: look at its network, resolver and apt sources.',
+    details: { tail: `${stdout.toString()}${stderr.toString()}`.split('\n').slice(-12) },
+  });
+}
 
 type GuestSteps =
   | 'image.ensure'
@@ -143,7 +166,9 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
         changes.push({ type: 'guest-host-keys', guest: guest.recorded.id, hostKeys });
       }
       context.waitingFor(`${guest.recorded.spec.hostname} to take commands`);
-      await world.shell.waitReady({ ...targetOf(guest.recorded), hostKeys }, shellContext(context));
+      const target = { ...targetOf(guest.recorded), hostKeys };
+      await world.shell.waitReady(target, shellContext(context));
+      await installBasics(world, target, context);
       return { output: { hostKeys }, changes };
     },
 

@@ -29,7 +29,7 @@ export async function moduleOf(
 ): Promise<{ name: string; digest: string; tar: () => Promise<Buffer> }> {
   const archive = pack();
   for (const [name, { bash }] of Object.entries(hooks))
-    archive.entry({ name: `hooks/${name}`, mode: 0o755 }, `#!/bin/bash\nset -eu\n${bash}\n`);
+    archive.entry({ name: `hooks/${name}`, mode: 0o755, mtime: new Date(0) }, `#!/bin/bash\nset -eu\n${bash}\n`);
   archive.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of archive) chunks.push(chunk as Buffer);

@@ -39,7 +39,7 @@ export class PrivateSshd {
 
   /** (Re)starts the server with that host key, on the same port. */
   async run(hostKey: string, extra = '', environment = ''): Promise<void> {
-    await this.#stop();
+    await this.stop();
     const config = join(this.directory, 'sshd_config');
     await writeFile(
       config,
@@ -84,12 +84,12 @@ export class PrivateSshd {
 
   /** Sessions end with the server, so that no test leaves a process behind. */
   async close(): Promise<void> {
-    await this.#stop();
+    await this.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
 
   /** Ends the listener and all that was ever started through it, also what its session has let go of. */
-  async #stop(): Promise<void> {
+  async stop(): Promise<void> {
     const child = this.#process;
     if (child?.pid && child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve));

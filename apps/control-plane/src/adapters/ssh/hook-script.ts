@@ -35,8 +35,8 @@ size() { if [ -f "$1" ]; then stat -c %s -- "$1"; else echo 0; fi; }
 start() { # digest-of-input module hook seconds
   case $(state) in absent) ;; *) state; return ;; esac
   [ -x "$2/hooks/$3" ] || { echo missing; return; }
-  mkdir -p -- "$jobs" "$run" "$job"
-  fresh=$run/.input.$$
+  mkdir -p -- "$jobs" /run/bastide "$job"
+  fresh=/run/bastide/.$unit.$$
   trap 'rm -f -- "$fresh"' EXIT
   trap 'exit 1' HUP PIPE TERM INT
   cat > "$fresh"
@@ -47,6 +47,7 @@ start() { # digest-of-input module hook seconds
   exec 9> "$jobs/.lock"
   flock -w 60 9 || { echo busy; return; }
   case $(state) in absent) ;; *) state; return ;; esac
+  mkdir -p -- "$run"
   mv -f -- "$fresh" "$run/input.json"
   : >> "$job/stdout"; : >> "$job/stderr"
   cat > "$job/runner" <<'END'
@@ -71,14 +72,14 @@ END
     /bin/sh "$job/runner" "$3" </dev/null >/dev/null 2>"$job/refused" 9>&- || :
   # What systemd-run says when the unit exists already is no trouble; when nothing runs, it is the reason.
   now=$(state)
-  if [ "$now" = absent ]; then rm -f -- "$run/input.json"; tail -c 500 -- "$job/refused" >&2; fi
+  if [ "$now" = absent ]; then rm -rf -- "$run"; tail -c 500 -- "$job/refused" >&2; fi
   echo "$now"
 }
 
 # Waits until there is something new or the unit has ended, then answers with one line of facts and the new bytes.
 follow() { # stdout-from stderr-from passed-stdout passed-stderr seconds most
   [ -d "$job" ] || { echo "absent 0 0 0"; return; }
-  if [ "$3" -gt 0 ] || [ "$4" -gt 0 ]; then echo "$3 $4" > "$job/passed.new"; mv -fT -- "$job/passed.new" "$job/passed"; fi
+  if [ "$3" -gt 0 ] || [ "$4" -gt 0 ]; then echo "$3 $4" > "$job/passed.$$"; mv -fT -- "$job/passed.$$" "$job/passed"; fi
   until=$(($(date +%s) + $5)) nap=0.05
   while :; do
     now=$(state) out=$(size "$job/stdout") err=$(size "$job/stderr")

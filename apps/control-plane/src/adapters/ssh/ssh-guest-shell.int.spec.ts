@@ -180,13 +180,18 @@ suite('SshGuestShell on a real OpenSSH server', () => {
 
   it('calls a guest that is not there yet again until it answers, or until the deadline', async () => {
     const late = await PrivateSshd.start();
-    const there = { ...target, guest: 'late', port: late.port, hostKeys: [await late.hostKey()] };
-    await late.authorize(await sshd.hostKey('client'));
-    const extra = { ...there, port: 1 };
-    expect(await code(shell.run(extra, ['true'], context({ deadline: Date.now() + 700 })))).toBe('ssh.unreachable');
-    await late.run('host');
-    expect((await shell.run(there, ['true'], context())).exitCode).toBe(0);
-    await late.close();
+    try {
+      const there = { ...target, guest: 'late', port: late.port, hostKeys: [await late.hostKey()] };
+      await late.authorize(await sshd.hostKey('client'));
+      const nobody = { ...there, port: 1 };
+      expect(await code(shell.run(nobody, ['true'], context({ deadline: Date.now() + 700 })))).toBe('ssh.unreachable');
+      await late.stop();
+      const patient = shell.run(there, ['true'], context());
+      setTimeout(() => void late.run('host'), 600);
+      expect((await patient).exitCode).toBe(0);
+    } finally {
+      await late.close();
+    }
   });
 
   describe('upload', () => {

@@ -22,6 +22,12 @@ const MAX_PAYLOAD = 1_024;
 const KEEP_NOTHING = { removeOnComplete: true, removeOnFail: true } as const;
 const STREAMS = { events: { maxLen: 200 } };
 
+/**
+ * What a killed worker had taken but not claimed stays under its lock, and a ring with the same id is dropped meanwhile:
+ * the lock is short, and a job may come back as often as it takes. Who gets a step is decided by the claim, not here.
+ */
+const SOON_AGAIN = { lockDuration: 5_000, stalledInterval: 5_000, maxStalledCount: 1_000 } as const;
+
 /** The doorbell on BullMQ. */
 export class BullmqStepQueue implements StepQueue {
   private constructor(
@@ -73,7 +79,7 @@ export class BullmqStepQueue implements StepQueue {
           log.error({ run: data.run, step: data.step, err }, 'handler of a ring failed');
         }
       },
-      { ...settings, concurrency },
+      { ...settings, ...SOON_AGAIN, concurrency },
     );
     const canaries = new Worker(CANARY, async () => {}, { ...settings, concurrency: 1 });
     for (const worker of [steps, canaries]) worker.on('error', (err) => log.warn({ err }, 'queue connection trouble'));

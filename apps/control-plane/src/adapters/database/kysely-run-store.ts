@@ -186,6 +186,8 @@ export class KyselyRunStore implements RunStore {
       this.database.db.transaction().execute(async (tx) => {
         const lock = await sql<{ ours: boolean }>`select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as ours`.execute(tx);
         if (lock.rows[0]?.ours !== true) return undefined;
+        // Slots of dead holders that nobody has wanted since.
+        await sql`delete from limits where expires_at < clock_timestamp() - interval '1 minute'`.execute(tx);
         const expired = await sql<Ring>`
           select run, step, epoch from run_steps
           where state = 'running' and lease_until < clock_timestamp() order by lease_until limit ${limit}`.execute(tx);

@@ -2,6 +2,7 @@ import type { EngineLog } from '../application/runs/engine-log.port.js';
 import type { ExecuteStep } from '../application/runs/execute-step.js';
 import type { Consumer, StepQueue } from '../application/runs/step-queue.port.js';
 import type { Sweep } from '../application/runs/sweep.js';
+import type { Watchdog } from './watchdog.js';
 
 export interface WorkerSettings {
   /** Steps at a time. */
@@ -10,7 +11,7 @@ export interface WorkerSettings {
 }
 
 /** How long running steps get to be handed over when the process is asked to end. */
-const HAND_OVER_MS = 14_000;
+const HAND_OVER_MS = 12_000;
 
 /** Listens for rings and carries steps out; sweeps at its start and regularly. Any number of workers may run. */
 export class Worker {
@@ -25,6 +26,7 @@ export class Worker {
     private readonly sweep: Sweep,
     private readonly settings: WorkerSettings,
     private readonly log: EngineLog,
+    private readonly watchdog?: Watchdog,
   ) {}
 
   async start(): Promise<void> {
@@ -36,11 +38,13 @@ export class Worker {
     this.#timer = setInterval(() => {
       this.#sweeping = this.#sweepOnce();
     }, this.settings.sweepMs);
+    this.watchdog?.start();
   }
 
   /** Stops claiming, hands running steps over, returns within the hand-over time. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.watchdog?.stop();
     this.#shutdown.abort();
     await this.#consumer?.close(HAND_OVER_MS);
     await this.#sweeping;

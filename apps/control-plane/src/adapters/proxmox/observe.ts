@@ -3,7 +3,7 @@ import { WorldFailure } from '../../domain/problem.js';
 import type { ObservedGuest, ObservedNode, ObservedStorage, ObservedSubstrate } from '../../domain/stack/observed.js';
 import { text } from './answers.js';
 import type { Connection } from './connection.js';
-import { type GuestRow, guestRow, guestStatus, readConfig } from './guest-finder.js';
+import { type GuestRow, guestApi, guestRow, guestStatus, readConfig } from './guest-finder.js';
 import { carries, guestInTags } from './ownership.js';
 
 const GIB = 1024 ** 3;
@@ -132,7 +132,7 @@ async function withoutCopies(
       kind: guest.kind,
       name: guest.name ?? '',
       // A dead node's guests keep their last state in the list for minutes.
-      status: online.has(guest.node) ? guestStatus(guest.status) : 'unknown',
+      status: online.has(guest.node) ? await statusOf(connection, guest, stamp !== undefined, context) : 'unknown',
       ...(stamp === undefined ? {} : { stamp }),
       ...(guest.maxcpu === undefined ? {} : { cpus: Number(guest.maxcpu) }),
       ...(guest.maxmem === undefined ? {} : { memoryMiB: Math.round(Number(guest.maxmem) / MIB) }),
@@ -141,4 +141,23 @@ async function withoutCopies(
     });
   }
   return observed;
+}
+
+/** The list is up to ten seconds behind: a guest of ours that seems not to run is asked itself before a plan starts it. */
+async function statusOf(
+  connection: Connection,
+  guest: GuestRow,
+  ours: boolean,
+  context: CallContext,
+): Promise<ObservedGuest['status']> {
+  const listed = guestStatus(guest.status);
+  if (!ours || listed === 'running') return listed;
+  try {
+    const current = (await guestApi(connection, guest, context).status.current.$get()) as Record<string, unknown>;
+    return guestStatus(current.qmpstatus ?? current.status);
+  } catch (error) {
+    // Gone or moved in this moment: what the list says is as good as anything.
+    if (error instanceof WorldFailure) return listed;
+    throw error;
+  }
 }

@@ -6,7 +6,6 @@ export interface Answer {
   readonly reason: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   readonly body: any;
 }
 
@@ -93,7 +92,6 @@ export class LabClient {
   }
 
   /** The data of a call that must succeed. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   async data(method: string, path: string, parameters: Readonly<Record<string, string | number>> = {}): Promise<any> {
     const answer = await this.call(method, path, parameters);
     if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.reason} ${answer.text}`);

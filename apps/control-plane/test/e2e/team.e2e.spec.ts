@@ -128,8 +128,7 @@ story('the blueprint team on a fresh lab', () => {
       await page.fill('input[name=password]', adminPassword);
       await Promise.all([page.waitForURL('https://wiki.demo.test/**'), page.click('button[type=submit]')]);
       expect(await page.textContent('body')).toContain('Written by the end-to-end test');
-      if (process.env.E2E_SCREENSHOTS)
-        await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, 'wiki.png') });
+      if (process.env.E2E_SCREENSHOTS) await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, 'wiki.png') });
     } finally {
       await browser?.close();
       rmSync(home, { recursive: true, force: true });

@@ -1,16 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { EmbeddedPostgres } from '../../src/adapters/embedded/embedded-postgres.js';
 import { EmbeddedRedis } from '../../src/adapters/embedded/embedded-redis.js';
 import { SILENT_LOG } from '../../src/application/runs/engine-log.port.js';
 
-/** A directory that the servers' own users may pass through. */
-export function scratchDirectory(): string {
-  const directory = mkdtempSync(path.join(tmpdir(), 'bst-'));
-  chmodSync(directory, 0o711);
-  return directory;
-}
+import { scratchDirectory } from './scratch-directory.js';
 
 export interface PrivateServer {
   readonly url: string;

@@ -49,6 +49,14 @@ export class WorkerFleet {
     for (let i = 0; i < count; i += 1) void revive();
   }
 
+  /** Kills the worker that calls itself so. */
+  async kill(holder: string): Promise<void> {
+    const found = [...this.running].find(({ pid }) => holder.includes(`:${pid}:`));
+    if (found === undefined) throw new Error(`no worker ${holder}`);
+    found.child.kill('SIGKILL');
+    await found.ended;
+  }
+
   async close(): Promise<void> {
     this.reviving = false;
     for (const { child } of [...this.running]) {

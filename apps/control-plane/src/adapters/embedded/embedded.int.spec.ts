@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { eventually } from '../../../test/engine/eventually.js';
-import { scratchDirectory } from '../../../test/engine/private-servers.js';
+import { scratchDirectory } from '../../../test/engine/scratch-directory.js';
 import { SILENT_LOG } from '../../application/runs/engine-log.port.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 import { EmbeddedRedis } from './embedded-redis.js';

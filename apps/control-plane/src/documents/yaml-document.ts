@@ -43,6 +43,8 @@ export function parseYaml(file: string, text: string): { source?: YamlSource; di
     const place = { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
     return fail('document.character', NOT_TEXT, place);
   }
+  const abyss = deepBeforeParsing(text);
+  if (abyss !== undefined) return fail('document.too_deep', TOO_DEEP, at(abyss));
   let documents: ReturnType<typeof parseAllDocuments>;
   try {
     // The library's own search for duplicate keys takes minutes on a hundred thousand keys; ours is findRefused.
@@ -114,6 +116,23 @@ export function parseYaml(file: string, text: string): { source?: YamlSource; di
     return at(best);
   };
   return { source: { file, value, placeOf }, diagnostics: [] };
+}
+
+/**
+ * Offset at which brackets or block markers pile up so high that the library, which recurses, could run out of stack; an
+ * exhausted stack is not always an error that can be caught. Far above MAX_DEPTH, so that no text in quotes is mistaken.
+ */
+function deepBeforeParsing(text: string): number | undefined {
+  const most = MAX_DEPTH * 4;
+  let depth = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const character = text[i];
+    if (character === '[' || character === '{') depth += 1;
+    else if ((character === ']' || character === '}') && depth > 0) depth -= 1;
+    if (depth > most) return i;
+  }
+  const markers = new RegExp(`(?:[-?:] ){${most}}`).exec(text);
+  return markers?.index;
 }
 
 const TOO_DEEP = `The document is nested more than ${MAX_DEPTH} levels deep.`;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { EngineLog } from '../application/runs/engine-log.port.js';
 import type { ExecuteStep } from '../application/runs/execute-step.js';
 import type { Consumer, StepQueue } from '../application/runs/step-queue.port.js';
@@ -30,6 +31,8 @@ export class Worker {
   ) {}
 
   async start(): Promise<void> {
+    // One listener per running step; more than ten of them are no leak.
+    setMaxListeners(0, this.#shutdown.signal);
     this.#consumer = await this.queue.consume(
       (ring) => this.executeStep.execute(ring, this.#shutdown.signal),
       this.settings.concurrency,

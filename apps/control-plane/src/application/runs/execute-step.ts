@@ -68,7 +68,6 @@ type Ending =
 interface Held {
   readonly claim: Claim;
   readonly planned: PlannedStep;
-  readonly site: string;
   readonly keeper: LeaseKeeper;
   readonly journal: StepJournal;
   /** Outside task without an outcome. */
@@ -100,16 +99,13 @@ export class ExecuteStep {
     const { store, clock, log } = this.world;
     const { lease } = claim;
     const journal = new StepJournal(store, lease, log, this.settings.journal);
-    const snapshot = await store.get(lease.run);
     const planned = await store.plannedStep(lease.run, lease.step);
-    if (snapshot === undefined || planned === undefined)
-      throw new Error(`step ${lease.step} of ${lease.run} is not stored`);
+    if (planned === undefined) throw new Error(`step ${lease.step} of ${lease.run} is not stored`);
     const { cancellable } = STEP_TRAITS[planned.step.kind];
     const keeper = new LeaseKeeper(store, lease, { leaseMs: this.settings.leaseMs, cancellable, clock, log });
     const held: Held = {
       claim,
       planned,
-      site: snapshot.run.site,
       keeper,
       journal,
       task: claim.outsideTask,
@@ -120,7 +116,7 @@ export class ExecuteStep {
     if (shutdown.aborted) handOver();
     keeper.start();
     try {
-      const ending = claim.cancelling ? await this.stopLeftover(held) : await this.perform(held, snapshot.run.actor);
+      const ending = claim.cancelling ? await this.stopLeftover(held) : await this.perform(held);
       keeper.stop();
       await journal.close();
       await this.settle(held, ending);
@@ -130,12 +126,12 @@ export class ExecuteStep {
     }
   }
 
-  private async perform(held: Held, actor: string): Promise<Ending> {
+  private async perform(held: Held): Promise<Ending> {
     const { keeper, journal, planned } = held;
     let limits: HeldLimits | undefined;
     try {
       limits = await this.takeLimits(held);
-      return await this.runExecutor(held, actor);
+      return await this.runExecutor(held);
     } catch (error) {
       return await this.endingOf(held, error);
     } finally {
@@ -148,8 +144,9 @@ export class ExecuteStep {
     }
   }
 
-  private async takeLimits({ planned, site, keeper, journal, claim }: Held): Promise<HeldLimits | undefined> {
+  private async takeLimits({ planned, keeper, journal, claim }: Held): Promise<HeldLimits | undefined> {
     const { step } = planned;
+    const { site } = claim;
     const guest = startedGuest(step);
     const node = guest === undefined ? undefined : (await this.world.stacks.findGuest(guest))?.node;
     const limits = limitsOf(step, node === undefined ? { site } : { site, node }, this.settings.limitSizes);
@@ -163,13 +160,13 @@ export class ExecuteStep {
     return held;
   }
 
-  private async runExecutor(held: Held, actor: string): Promise<Ending> {
+  private async runExecutor(held: Held): Promise<Ending> {
     const { claim, planned, keeper } = held;
     // Only now: waiting for limits is not the step's fault.
     held.deadline = this.world.clock.now() + claim.remainingMs;
     const timer = setTimeout(() => keeper.interrupt('deadline'), Math.min(claim.remainingMs, 2 ** 31 - 1));
     try {
-      const result = this.call(planned.step, this.contextOf(held, actor));
+      const result = this.call(planned.step, this.contextOf(held));
       const { output, changes } = await this.orAbandon(result, keeper.signal);
       return { type: 'succeeded', output: output as unknown as Json, changes };
     } finally {
@@ -206,9 +203,9 @@ export class ExecuteStep {
     }
   }
 
-  private contextOf(held: Held, actor: string): StepContext {
-    const { claim, keeper, journal, planned, site } = held;
-    const { lease } = claim;
+  private contextOf(held: Held): StepContext {
+    const { claim, keeper, journal, planned } = held;
+    const { lease, site, actor } = claim;
     return {
       run: lease.run,
       stepId: planned.id,
@@ -287,7 +284,7 @@ export class ExecuteStep {
       deadline: clock.now() + graceMs,
       now: () => clock.now(),
       fence: () => held.keeper.fence(),
-      site: held.site,
+      site: held.claim.site,
     };
     try {
       await abortOutsideTask(held.planned.step, held.task, context);

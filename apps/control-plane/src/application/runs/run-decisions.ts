@@ -26,6 +26,8 @@ export interface Outcome {
 
 export interface Claim {
   readonly lease: Lease;
+  readonly site: string;
+  readonly actor: string;
   readonly attempt: number;
   /** Time left for the step. */
   readonly remainingMs: Milliseconds;
@@ -122,6 +124,8 @@ export function decideClaim(
     result: {
       claim: {
         lease: { run: run.id, step: id, epoch, holder },
+        site: run.site,
+        actor: run.actor,
         attempt,
         remainingMs: deadline - now,
         retries: step.retries,

@@ -125,7 +125,7 @@ describe('DirectoryArtifactStore over HTTP', () => {
   it('when the last caller aborts, the download stops and nothing stays', async () => {
     let closed: Promise<unknown> | undefined;
     special.set('/endless', (request, response) => {
-      closed = once(request.socket, 'close');
+      closed = new Promise((done) => request.socket.once('close', done));
       response.writeHead(200).write(bytes);
     });
     const abort = new AbortController();

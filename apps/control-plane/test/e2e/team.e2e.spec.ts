@@ -16,7 +16,8 @@ if (!possible)
   process.stderr.write('SKIPPED: the end-to-end test needs root and LXC (infra/setup/setup.sh installs it)\n');
 
 story('the blueprint team on a fresh lab', () => {
-  const demo = new Demo('e2e', 93);
+  // Two runs of the tests on one machine keep out of each other's way.
+  const demo = new Demo(`e2e${process.pid % 1000}`, 100 + (process.pid % 100));
   let gateway = '';
   let ca = '';
   let adminPassword = '';

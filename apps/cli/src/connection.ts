@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import createClient, { type Client } from 'openapi-fetch';
+import type { paths } from '../../../docs/reference/openapi.js';
 import { EXIT, Failure } from './failure.js';
-import type { paths } from './openapi.js';
 
 export interface Connection {
   readonly api: Client<paths>;

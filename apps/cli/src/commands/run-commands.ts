@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import type { components } from '../../../../docs/reference/openapi.js';
 import { withSession } from '../context.js';
 import { EXIT, take } from '../failure.js';
 import { follow } from '../follow.js';
-import type { components } from '../openapi.js';
 import { duration, paint, safe, show, table, when } from '../output.js';
 
 type Step = components['schemas']['RunStepDto'];

@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import type { components } from '../../../../docs/reference/openapi.js';
 import { collect, nestedPairs, pairs, type Session, withSession } from '../context.js';
 import { EXIT, type ExitCode, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
-import type { components } from '../openapi.js';
 import { note, paint, print, safe, show, table, when } from '../output.js';
 
 type Plan = components['schemas']['PlanDto'];

@@ -3,7 +3,8 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { Refusal } from '../domain/problem.js';
-import { API_TOKEN, IS_OPEN } from './tokens.js';
+import { type Declaration, NEEDS } from './needs.js';
+import { API_TOKEN } from './tokens.js';
 
 /** Until there are accounts, one token in a file of the user who started the control plane opens everything, on loopback only. */
 @Injectable()
@@ -14,7 +15,13 @@ export class TokenGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (this.reflector.getAllAndOverride<boolean>(IS_OPEN, [context.getHandler(), context.getClass()])) return true;
+    const declared = this.reflector.getAllAndOverride<Declaration | undefined>(NEEDS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (!declared)
+      throw new Error(`${context.getClass().name}.${context.getHandler().name} does not declare what it needs`);
+    if (declared.role === 'anonymous') return true;
     const request = context.switchToHttp().getRequest<Request>();
     const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const a = Buffer.from(given);

@@ -1,5 +1,3 @@
-import { SetMetadata } from '@nestjs/common';
-
 /** Injection tokens of what the controllers call; app.module.ts binds them. */
 export const API_TOKEN = Symbol('API_TOKEN');
 export const MAKE_PLAN = Symbol('MAKE_PLAN');
@@ -17,7 +15,3 @@ export const CHECK_STACK = Symbol('CHECK_STACK');
 export const CERTIFICATES = Symbol('CERTIFICATES');
 export const READINESS = Symbol('READINESS');
 export const PARSE_SITE = Symbol('PARSE_SITE');
-
-export const IS_OPEN = 'bastide:open';
-/** Reached without a token. */
-export const Open = (): MethodDecorator & ClassDecorator => SetMetadata(IS_OPEN, true);

@@ -17,6 +17,7 @@ import type { Request } from 'express';
 import type { ArtifactStore } from '../../application/artifacts/artifact-store.port.js';
 import { ArtifactQueryDto } from '../dto/requests.js';
 import { ArtifactDto, ProblemDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { ARTIFACT_STORE } from '../tokens.js';
 
 @ApiTags('artifacts')
@@ -27,6 +28,7 @@ export class ArtifactsController {
   constructor(@Inject(ARTIFACT_STORE) private readonly artifacts: ArtifactStore) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOkResponse({ type: [ArtifactDto] })
   async list(): Promise<ArtifactDto[]> {
     return [...(await this.artifacts.list())];
@@ -34,6 +36,7 @@ export class ArtifactsController {
 
   /** Brings a file into the store; the body is the file. */
   @Post()
+  @Needs('author')
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiCreatedResponse({ type: ArtifactDto })

@@ -2,6 +2,7 @@ import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { Catalogue } from '../../application/catalogue/catalogue.port.js';
 import { CatalogueDto, ProblemDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { CATALOGUE } from '../tokens.js';
 
 @ApiTags('catalogue')
@@ -13,6 +14,7 @@ export class CatalogueController {
 
   /** All that can be installed, and the findings of documents that had to be left out. */
   @Get()
+  @Needs('viewer')
   @ApiOkResponse({ type: CatalogueDto })
   async get(): Promise<CatalogueDto> {
     const { modules, blueprints, interfaces, diagnostics } = await this.catalogue.load();

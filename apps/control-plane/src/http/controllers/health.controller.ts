@@ -2,13 +2,14 @@ import { Controller, Get, HttpCode, Inject, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { HealthDto, VersionDto } from '../dto/responses.js';
-import { Open, READINESS } from '../tokens.js';
+import { Needs } from '../needs.js';
+import { READINESS } from '../tokens.js';
 
 /** Part → undefined when it works, else why not. */
 export type Readiness = () => Promise<Readonly<Record<string, string | undefined>>>;
 
 @ApiTags('health')
-@Open()
+@Needs('anonymous')
 @Controller()
 export class HealthController {
   constructor(@Inject(READINESS) private readonly readiness: Readiness) {}

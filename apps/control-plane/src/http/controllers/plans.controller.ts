@@ -9,6 +9,7 @@ import { renderPlan } from '../../domain/plan/render-plan.js';
 import { Refusal } from '../../domain/problem.js';
 import { ApplyRequestDto, PlanRequestDto } from '../dto/requests.js';
 import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { APPLY_PLAN, MAKE_PLAN, PLAN_STORE } from '../tokens.js';
 
 @ApiTags('plans')
@@ -24,6 +25,7 @@ export class PlansController {
 
   /** Compares what is wanted with what is; changes nothing. */
   @Post()
+  @Needs('operator', { site: 'body:site' })
   @ApiCreatedResponse({ type: PlanDto })
   async make(@Body() body: PlanRequestDto): Promise<PlanDto> {
     const { stack, parameters, config, ...rest } = body;
@@ -37,6 +39,7 @@ export class PlansController {
   }
 
   @Get(':id')
+  @Needs('viewer', { site: 'plan' })
   @ApiOkResponse({ type: PlanDto })
   async get(@Param('id') id: string): Promise<PlanDto> {
     const plan = await this.plans.get(id as PlanId);
@@ -52,6 +55,7 @@ export class PlansController {
 
   /** Starts the run of a reviewed plan. */
   @Post(':id/apply')
+  @Needs('operator', { site: 'plan' })
   @ApiCreatedResponse({ type: RunDto })
   async apply(@Param('id') id: string, @Body() body: ApplyRequestDto): Promise<RunDto> {
     return this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor: 'local' });

@@ -20,6 +20,7 @@ import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { PLAN_STORE, RUN_CONTROL, RUN_STORE } from '../tokens.js';
 
 @ApiTags('runs')
@@ -34,6 +35,7 @@ export class RunsController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOkResponse({ type: [RunDto] })
   async list(@Query() query: RunQueryDto): Promise<readonly RunDto[]> {
     return this.runs.list({
@@ -45,6 +47,7 @@ export class RunsController {
   }
 
   @Get(':id')
+  @Needs('viewer', { site: 'run' })
   @ApiOkResponse({ type: RunDetailDto })
   async get(@Param('id') id: string): Promise<RunDetailDto> {
     const snapshot = await this.runs.get(id as RunId);
@@ -68,6 +71,7 @@ export class RunsController {
 
   /** Entries of the run log, for those who poll. */
   @Get(':id/entries')
+  @Needs('viewer', { site: 'run' })
   @ApiOkResponse({ type: [RunEntryDto] })
   async entries(@Param('id') id: string, @Query() query: EntriesQueryDto): Promise<RunEntryDto[]> {
     if (!(await this.runs.get(id as RunId))) throw unknownRun(id);
@@ -76,6 +80,7 @@ export class RunsController {
 
   /** The run log as server-sent events: `id` is the sequence number, so a reader resumes with Last-Event-ID. Ends after the run's last entry. */
   @Sse(':id/events')
+  @Needs('viewer', { site: 'run' })
   async events(
     @Param('id') id: string,
     @Headers('last-event-id') last?: string,
@@ -102,6 +107,7 @@ export class RunsController {
   }
 
   @Post(':id/cancel')
+  @Needs('operator', { site: 'run' })
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
   cancel(@Param('id') id: string): Promise<RunDto> {
@@ -109,6 +115,7 @@ export class RunsController {
   }
 
   @Post(':id/retry')
+  @Needs('operator', { site: 'run' })
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
   retry(@Param('id') id: string, @Body() body: RetryRequestDto): Promise<RunDto> {
@@ -117,6 +124,7 @@ export class RunsController {
 
   /** Leaves what a failed run made as it is. */
   @Post(':id/leave')
+  @Needs('operator', { site: 'run' })
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
   leave(@Param('id') id: string): Promise<RunDto> {
@@ -125,6 +133,7 @@ export class RunsController {
 
   /** Takes a failed install back; answers with the run that does it. */
   @Post(':id/undo')
+  @Needs('operator', { site: 'run' })
   @ApiCreatedResponse({ type: RunDto })
   undo(@Param('id') id: string): Promise<RunDto> {
     return this.control.undo(id as RunId, 'local');

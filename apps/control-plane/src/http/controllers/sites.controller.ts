@@ -8,6 +8,7 @@ import { Refusal } from '../../domain/problem.js';
 import type { Site } from '../../domain/site/site.js';
 import { SiteRequestDto } from '../dto/requests.js';
 import { DoctorFindingDto, ProblemDto, SiteDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { CERTIFICATES, CONNECT_SITE, EXAMINE_SITE, PARSE_SITE, STACK_STORE } from '../tokens.js';
 
 export type ParseSite = (
@@ -29,6 +30,7 @@ export class SitesController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOkResponse({ type: [SiteDto] })
   async list(): Promise<SiteDto[]> {
     return (await this.stacks.listSites()).map(toSite);
@@ -36,6 +38,7 @@ export class SitesController {
 
   /** Connects a site, or changes it: the document is the whole of it. */
   @Put(':name')
+  @Needs('admin', { site: 'param:name' })
   @ApiOkResponse({ type: SiteDto })
   async put(@Param('name') name: string, @Body() body: SiteRequestDto): Promise<SiteDto> {
     const { value, diagnostics } = this.parseSite('site.yaml', body.document);
@@ -63,6 +66,7 @@ export class SitesController {
 
   /** Root certificate of the site's own CA, for the trust stores of people's machines. */
   @Get(':name/ca-certificate')
+  @Needs('viewer', { site: 'param:name' })
   @Header('content-type', 'application/x-pem-file')
   @ApiOkResponse({ content: { 'application/x-pem-file': { schema: { type: 'string' } } } })
   async caCertificate(@Param('name') name: string): Promise<string> {
@@ -80,6 +84,7 @@ export class SitesController {
 
   /** What is missing for us to work there, each with its remedy. */
   @Post(':name/doctor')
+  @Needs('viewer', { site: 'param:name' })
   @HttpCode(200)
   @ApiOkResponse({ type: [DoctorFindingDto] })
   async doctor(@Param('name') name: string): Promise<DoctorFindingDto[]> {

@@ -8,6 +8,7 @@ import type { StackId } from '../../domain/ids.js';
 import type { WantedStack } from '../../domain/stack/stack.js';
 import { StackQueryDto } from '../dto/requests.js';
 import { CheckResultDto, CredentialDto, ProblemDto, type RunDto, StackDetailDto, StackDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
 import { CHECK_STACK, RUN_STORE, SHOW_STACK, STACK_STORE } from '../tokens.js';
 
 @ApiTags('stacks')
@@ -23,6 +24,7 @@ export class StacksController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOkResponse({ type: [StackDto] })
   async list(@Query() query: StackQueryDto): Promise<StackDto[]> {
     const stacks = await this.stacks.listStacks(query.site);
@@ -30,6 +32,7 @@ export class StacksController {
   }
 
   @Get(':id')
+  @Needs('viewer', { site: 'stack' })
   @ApiOkResponse({ type: StackDetailDto })
   async get(@Param('id') id: string): Promise<StackDetailDto> {
     const view = await this.showStack.execute(id as StackId);
@@ -41,6 +44,7 @@ export class StacksController {
 
   /** First passwords that the modules made for the admin. */
   @Post(':id/credentials')
+  @Needs('admin', { site: 'stack' })
   @HttpCode(200)
   @ApiOkResponse({ type: [CredentialDto] })
   async credentials(@Param('id') id: string): Promise<CredentialDto[]> {
@@ -49,6 +53,7 @@ export class StacksController {
 
   /** Runs every module's own check on its guests, now. */
   @Post(':id/check')
+  @Needs('operator', { site: 'stack' })
   @HttpCode(200)
   @ApiOkResponse({ type: [CheckResultDto] })
   async check(@Param('id') id: string): Promise<CheckResultDto[]> {

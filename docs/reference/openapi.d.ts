@@ -340,6 +340,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["audit_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/version": {
         parameters: {
             query?: never;
@@ -680,6 +728,38 @@ export interface components {
             sha256: string;
             sizeBytes: number;
             name?: string;
+        };
+        AuditRowDto: {
+            seq: number;
+            at: number;
+            actor: string;
+            /** @enum {string} */
+            actorKind: "account" | "token" | "local" | "system";
+            address?: string;
+            action: string;
+            subject: string;
+            site?: string;
+            /** @enum {string} */
+            outcome: "done" | "refused";
+            details?: {
+                [key: string]: unknown;
+            };
+            hash: string;
+        };
+        AuditPageDto: {
+            rows: components["schemas"]["AuditRowDto"][];
+            /** @description For `before`, when there may be more. */
+            next?: number;
+        };
+        ChainBreakDto: {
+            seq: number;
+            /** @enum {string} */
+            reason: "missing" | "changed" | "truncated" | "unexpected";
+        };
+        AuditVerdictDto: {
+            intact: boolean;
+            rows: number;
+            firstBroken?: components["schemas"]["ChainBreakDto"];
         };
         VersionDto: {
             version: string;
@@ -1351,6 +1431,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ArtifactDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                actor?: string;
+                action?: string;
+                site?: string;
+                since?: number;
+                until?: number;
+                /** @description Rows older than this one. */
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPageDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    audit_export: {
+        parameters: {
+            query?: {
+                actor?: string;
+                action?: string;
+                site?: string;
+                since?: number;
+                until?: number;
+                /** @description Rows older than this one. */
+                before?: number;
+                limit?: number;
+                format?: "csv" | "json";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                    "application/json": unknown;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerdictDto"];
                 };
             };
             default: {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type DynamicModule, type InjectionToken, Module, type Provider } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import pino, { type Logger } from 'pino';
 import { DirectoryArtifactStore } from './adapters/artifacts/directory-artifact-store.js';
 import { DirectoryCatalogue } from './adapters/catalogue/directory-catalogue.js';
@@ -10,6 +10,7 @@ import { SiteCertificateAuthority } from './adapters/certificates/site-certifica
 import { SystemClock } from './adapters/clock/system-clock.js';
 import { UlidIds } from './adapters/clock/ulid-ids.js';
 import { type Database, openDatabase } from './adapters/database/database.js';
+import { KyselyAuditLog } from './adapters/database/kysely-audit-log.js';
 import { KyselyLimits } from './adapters/database/kysely-limits.js';
 import { KyselyPlanStore } from './adapters/database/kysely-plan-store.js';
 import { KyselyRunStore } from './adapters/database/kysely-run-store.js';
@@ -59,6 +60,7 @@ import type { Substrates } from './application/substrates/substrate.port.js';
 import type { Config } from './config/config.js';
 import { parseSite } from './documents/documents.js';
 import { DEFAULT_RETRY_POLICY } from './domain/run/retry-policy.js';
+import { AuditInterceptor } from './http/acts.js';
 import { CONTROLLERS } from './http/api.js';
 import { TokenGuard } from './http/token-guard.js';
 import * as http from './http/tokens.js';
@@ -158,6 +160,10 @@ const outsideThings: Provider[] = [
     [CONFIG],
     (config: Config) => new DirectoryArtifactStore({ directory: join(config.stateDir, 'artifacts') }),
   ),
+  from(http.AUDIT_LOG, [DATABASE, CLOCK, SECRETS], async (database: Database, clock: Clock, secrets: SecretStore) => {
+    const fresh = (): string => new RandomSecretSource().generate({ length: 64, alphabet: 'hex' });
+    return new KyselyAuditLog(database, clock, await secrets.ensure('audit/chain-key', fresh));
+  }),
   from(SSH_KEY, [SECRETS], sshKeyFrom),
   from(GUEST_SHELL, [SSH_KEY], (key: SshKey) => new SshGuestShell({ privateKey: key.privateKey })),
   from(
@@ -370,7 +376,14 @@ export class AppModule {
     return {
       module: AppModule,
       controllers: config.role === 'worker' ? [] : CONTROLLERS,
-      providers: [...settings, ...outsideThings, ...useCases, ...work, { provide: APP_GUARD, useClass: TokenGuard }],
+      providers: [
+        ...settings,
+        ...outsideThings,
+        ...useCases,
+        ...work,
+        { provide: APP_GUARD, useClass: TokenGuard },
+        { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+      ],
     };
   }
 }

@@ -1,6 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
+import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
 import { HealthController } from './controllers/health.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
@@ -17,6 +18,7 @@ export const CONTROLLERS = [
   RunsController,
   StacksController,
   ArtifactsController,
+  AuditController,
   HealthController,
 ];
 

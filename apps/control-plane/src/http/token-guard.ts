@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Request } from 'express';
 import { Refusal } from '../domain/problem.js';
+import type { PrincipalRequest } from './acts.js';
 import { type Declaration, NEEDS } from './needs.js';
 import { API_TOKEN } from './tokens.js';
 
@@ -22,11 +22,14 @@ export class TokenGuard implements CanActivate {
     if (!declared)
       throw new Error(`${context.getClass().name}.${context.getHandler().name} does not declare what it needs`);
     if (declared.role === 'anonymous') return true;
-    const request = context.switchToHttp().getRequest<Request>();
+    const request = context.switchToHttp().getRequest<PrincipalRequest>();
     const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     const a = Buffer.from(given);
     const b = Buffer.from(this.token);
-    if (a.length === b.length && timingSafeEqual(a, b)) return true;
+    if (a.length === b.length && timingSafeEqual(a, b)) {
+      request.principal = { name: 'local', kind: 'local' };
+      return true;
+    }
     throw new Refusal({
       code: 'auth.missing',
       subject: `${request.method} ${request.path}`,

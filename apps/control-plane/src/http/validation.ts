@@ -15,7 +15,7 @@ export const requestValidation = (): ValidationPipe =>
         subject: faults.map((fault) => fault.field).join(', '),
         message: `${faults.map((fault) => fault.message).join('; ')}.`,
         remedy: 'Correct these fields and send the request again.',
-        details: { faults },
+        details: { fields: faults },
       });
     },
   });

@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { RequestMethod } from '@nestjs/common';
+import { ACTS } from './acts.js';
 import { CONTROLLERS } from './api.js';
 import { type Declaration, NEEDS } from './needs.js';
 
@@ -17,6 +19,17 @@ describe('every endpoint declares what it needs', () => {
       const declared: Declaration | undefined =
         Reflect.getMetadata(NEEDS, handler) ?? Reflect.getMetadata(NEEDS, controller);
       expect(declared?.role).toBeDefined();
+    },
+  );
+});
+
+describe('whatever is asked for by another method than GET goes into the audit', () => {
+  const acting = endpoints.filter(({ handler }) => Reflect.getMetadata('method', handler) !== RequestMethod.GET);
+
+  it.each(acting.map((endpoint) => [`${endpoint.controller.name}.${endpoint.name}`, endpoint] as const))(
+    '%s',
+    (_, { handler }) => {
+      expect(Reflect.getMetadata(ACTS, handler)?.action).toMatch(/^[a-z]+\.[a-z_]+$/);
     },
   );
 });

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { AuditAct } from '../../domain/audit/audit-chain.js';
 import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
 import type { Problem } from '../../domain/problem.js';
@@ -143,6 +144,26 @@ export interface LimitsTable {
   expires_at: Time;
 }
 
+/** Only grows: triggers refuse anything else. bigint comes as text. */
+export interface AuditEntriesTable {
+  seq: ColumnType<string, number, never>;
+  at: Time;
+  actor: string;
+  actor_kind: AuditAct['actorKind'];
+  address: string | null;
+  action: string;
+  subject: string;
+  site: string | null;
+  outcome: AuditAct['outcome'];
+  details: OptionalDocument<NonNullable<AuditAct['details']>>;
+  hash: string;
+}
+
+export interface AuditHeadTable {
+  rows: ColumnType<string, number, number>;
+  hash: string;
+}
+
 export interface Tables {
   sites: SitesTable;
   stacks: StacksTable;
@@ -156,4 +177,6 @@ export interface Tables {
   run_events: RunEventsTable;
   secrets: SecretsTable;
   limits: LimitsTable;
+  audit_entries: AuditEntriesTable;
+  audit_head: AuditHeadTable;
 }

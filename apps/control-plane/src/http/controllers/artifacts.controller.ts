@@ -15,6 +15,7 @@ import {
 } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { ArtifactStore } from '../../application/artifacts/artifact-store.port.js';
+import { Acts } from '../acts.js';
 import { ArtifactQueryDto } from '../dto/requests.js';
 import { ArtifactDto, ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -37,6 +38,7 @@ export class ArtifactsController {
   /** Brings a file into the store; the body is the file. */
   @Post()
   @Needs('author')
+  @Acts('artifact.imported')
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiCreatedResponse({ type: ArtifactDto })

@@ -7,6 +7,7 @@ import type { JsonObject, PlanId } from '../../domain/ids.js';
 import { type Plan } from '../../domain/plan/plan.js';
 import { renderPlan } from '../../domain/plan/render-plan.js';
 import { Refusal } from '../../domain/problem.js';
+import { Actor, Acts } from '../acts.js';
 import { ApplyRequestDto, PlanRequestDto } from '../dto/requests.js';
 import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -26,6 +27,7 @@ export class PlansController {
   /** Compares what is wanted with what is; changes nothing. */
   @Post()
   @Needs('operator', { site: 'body:site' })
+  @Acts('plan.made', 'body:stack')
   @ApiCreatedResponse({ type: PlanDto })
   async make(@Body() body: PlanRequestDto): Promise<PlanDto> {
     const { stack, parameters, config, ...rest } = body;
@@ -56,9 +58,10 @@ export class PlansController {
   /** Starts the run of a reviewed plan. */
   @Post(':id/apply')
   @Needs('operator', { site: 'plan' })
+  @Acts('plan.applied', 'param:id')
   @ApiCreatedResponse({ type: RunDto })
-  async apply(@Param('id') id: string, @Body() body: ApplyRequestDto): Promise<RunDto> {
-    return this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor: 'local' });
+  async apply(@Param('id') id: string, @Body() body: ApplyRequestDto, @Actor() actor: string): Promise<RunDto> {
+    return this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor });
   }
 }
 

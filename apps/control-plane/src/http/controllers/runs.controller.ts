@@ -18,6 +18,7 @@ import type { RunControl } from '../../application/runs/run-control.js';
 import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
+import { Actor, Acts } from '../acts.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -108,35 +109,39 @@ export class RunsController {
 
   @Post(':id/cancel')
   @Needs('operator', { site: 'run' })
+  @Acts('run.cancelled', 'param:id')
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
-  cancel(@Param('id') id: string): Promise<RunDto> {
-    return this.control.cancel(id as RunId, 'local');
+  cancel(@Param('id') id: string, @Actor() actor: string): Promise<RunDto> {
+    return this.control.cancel(id as RunId, actor);
   }
 
   @Post(':id/retry')
   @Needs('operator', { site: 'run' })
+  @Acts('run.retried', 'param:id')
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
-  retry(@Param('id') id: string, @Body() body: RetryRequestDto): Promise<RunDto> {
-    return this.control.retry(id as RunId, 'local', body.from as StepId[] | undefined);
+  retry(@Param('id') id: string, @Body() body: RetryRequestDto, @Actor() actor: string): Promise<RunDto> {
+    return this.control.retry(id as RunId, actor, body.from as StepId[] | undefined);
   }
 
   /** Leaves what a failed run made as it is. */
   @Post(':id/leave')
   @Needs('operator', { site: 'run' })
+  @Acts('run.left', 'param:id')
   @HttpCode(202)
   @ApiOkResponse({ type: RunDto })
-  leave(@Param('id') id: string): Promise<RunDto> {
-    return this.control.leave(id as RunId, 'local');
+  leave(@Param('id') id: string, @Actor() actor: string): Promise<RunDto> {
+    return this.control.leave(id as RunId, actor);
   }
 
   /** Takes a failed install back; answers with the run that does it. */
   @Post(':id/undo')
   @Needs('operator', { site: 'run' })
+  @Acts('run.undone', 'param:id')
   @ApiCreatedResponse({ type: RunDto })
-  undo(@Param('id') id: string): Promise<RunDto> {
-    return this.control.undo(id as RunId, 'local');
+  undo(@Param('id') id: string, @Actor() actor: string): Promise<RunDto> {
+    return this.control.undo(id as RunId, actor);
   }
 }
 

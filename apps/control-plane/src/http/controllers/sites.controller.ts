@@ -6,6 +6,7 @@ import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { Diagnostic } from '../../domain/diagnostic.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Site } from '../../domain/site/site.js';
+import { Acts } from '../acts.js';
 import { SiteRequestDto } from '../dto/requests.js';
 import { DoctorFindingDto, ProblemDto, SiteDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -39,6 +40,7 @@ export class SitesController {
   /** Connects a site, or changes it: the document is the whole of it. */
   @Put(':name')
   @Needs('admin', { site: 'param:name' })
+  @Acts('site.connected', 'param:name')
   @ApiOkResponse({ type: SiteDto })
   async put(@Param('name') name: string, @Body() body: SiteRequestDto): Promise<SiteDto> {
     const { value, diagnostics } = this.parseSite('site.yaml', body.document);
@@ -85,6 +87,7 @@ export class SitesController {
   /** What is missing for us to work there, each with its remedy. */
   @Post(':name/doctor')
   @Needs('viewer', { site: 'param:name' })
+  @Acts('site.examined', 'param:name')
   @HttpCode(200)
   @ApiOkResponse({ type: [DoctorFindingDto] })
   async doctor(@Param('name') name: string): Promise<DoctorFindingDto[]> {

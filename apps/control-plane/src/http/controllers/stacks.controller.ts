@@ -6,6 +6,7 @@ import type { ShowStack } from '../../application/stacks/show-stack.js';
 import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { StackId } from '../../domain/ids.js';
 import type { WantedStack } from '../../domain/stack/stack.js';
+import { Acts } from '../acts.js';
 import { StackQueryDto } from '../dto/requests.js';
 import { CheckResultDto, CredentialDto, ProblemDto, type RunDto, StackDetailDto, StackDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -45,6 +46,7 @@ export class StacksController {
   /** First passwords that the modules made for the admin. */
   @Post(':id/credentials')
   @Needs('admin', { site: 'stack' })
+  @Acts('secret.revealed', 'param:id')
   @HttpCode(200)
   @ApiOkResponse({ type: [CredentialDto] })
   async credentials(@Param('id') id: string): Promise<CredentialDto[]> {
@@ -54,6 +56,7 @@ export class StacksController {
   /** Runs every module's own check on its guests, now. */
   @Post(':id/check')
   @Needs('operator', { site: 'stack' })
+  @Acts('stack.checked', 'param:id')
   @HttpCode(200)
   @ApiOkResponse({ type: [CheckResultDto] })
   async check(@Param('id') id: string): Promise<CheckResultDto[]> {

@@ -1,0 +1,87 @@
+import {
+  type CallHandler,
+  createParamDecorator,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request } from 'express';
+import { catchError, from, mergeMap, type Observable } from 'rxjs';
+import type { AuditLog } from '../application/audit/audit-log.port.js';
+import type { AuditAct } from '../domain/audit/audit-chain.js';
+import { Refusal } from '../domain/problem.js';
+import { type Declaration, NEEDS } from './needs.js';
+import { AUDIT_LOG } from './tokens.js';
+
+/** Who asks, as the guard found out. */
+export interface RequestPrincipal {
+  readonly name: string;
+  readonly kind: AuditAct['actorKind'];
+}
+
+/** Express' request after the guard. */
+export type PrincipalRequest = Request & { principal?: RequestPrincipal };
+
+export const ACTS = 'bastide:acts';
+
+/** The endpoint changes something, or shows what is confidential: done or refused, it goes into the audit. `subject`: which of the path's or body's fields names it. */
+export const Acts = (action: string, subject?: `param:${string}` | `body:${string}`): MethodDecorator =>
+  SetMetadata(ACTS, { action, subject });
+
+/** The name of who asks. */
+export const Actor = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string =>
+    context.switchToHttp().getRequest<PrincipalRequest>().principal?.name ?? 'nobody',
+);
+
+/** Writes what `@Acts` declares. The answer waits for the row: an act that nobody can read about later is told as a failure. */
+@Injectable()
+export class AuditInterceptor implements NestInterceptor {
+  constructor(
+    @Inject(AUDIT_LOG) private readonly log: AuditLog,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const declared = this.reflector.get<{ action: string; subject?: string } | undefined>(ACTS, context.getHandler());
+    if (!declared) return next.handle();
+    const request = context.switchToHttp().getRequest<PrincipalRequest>();
+    const where = this.reflector.getAllAndOverride<Declaration | undefined>(NEEDS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    const act = (answer?: unknown): Omit<AuditAct, 'outcome'> => {
+      // Who is asked for a run or stack does not know the site beforehand; the answer does.
+      const site = fieldOf(request, where?.site) ?? text((answer as { site?: unknown } | undefined)?.site);
+      return {
+        actor: request.principal?.name ?? 'nobody',
+        actorKind: request.principal?.kind ?? 'system',
+        ...(request.socket.remoteAddress ? { address: request.socket.remoteAddress } : {}),
+        action: declared.action,
+        subject: fieldOf(request, declared.subject) ?? request.path,
+        ...(site ? { site } : {}),
+      };
+    };
+    return next.handle().pipe(
+      catchError(async (error: unknown) => {
+        if (error instanceof Refusal) {
+          await this.log.append({ ...act(), outcome: 'refused', details: { code: error.problem.code } });
+        }
+        throw error;
+      }),
+      mergeMap((answer) => from(this.log.append({ ...act(answer), outcome: 'done' }).then(() => answer))),
+    );
+  }
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function fieldOf(request: Request, place: string | undefined): string | undefined {
+  const [kind, name] = (place ?? '').split(':');
+  if (!name) return undefined;
+  const source: unknown = kind === 'param' ? request.params : request.body;
+  return text((source as Record<string, unknown> | undefined)?.[name]);
+}

@@ -1,0 +1,117 @@
+import 'reflect-metadata';
+import { Body, Controller, type INestApplication, Module, Param, Post } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import type { AuditAct } from '../domain/audit/audit-chain.js';
+import { Refusal } from '../domain/problem.js';
+import { Actor, Acts, AuditInterceptor } from './acts.js';
+import { furnish } from './api.js';
+import { toCsv } from './controllers/audit.controller.js';
+import { ApplyRequestDto } from './dto/requests.js';
+import { Needs } from './needs.js';
+import { TokenGuard } from './token-guard.js';
+import { API_TOKEN, AUDIT_LOG } from './tokens.js';
+
+const written: AuditAct[] = [];
+
+@Controller('things')
+class ThingsController {
+  @Post(':id/do')
+  @Needs('operator', { site: 'run' })
+  @Acts('thing.done', 'param:id')
+  act(@Param('id') id: string, @Actor() actor: string, @Body() body: { secret?: string }): object {
+    if (id === 'no')
+      throw new Refusal({ code: 'conflict', subject: id, message: `No ${body.secret}.`, remedy: 'Wait.' });
+    return { site: 'town', actor };
+  }
+
+  @Post('checked')
+  @Needs('operator')
+  @Acts('thing.checked')
+  checked(@Body() body: ApplyRequestDto): object {
+    return body;
+  }
+
+  @Post('forgotten')
+  @Acts('thing.forgotten')
+  forgotten(): object {
+    return {};
+  }
+}
+
+@Module({
+  controllers: [ThingsController],
+  providers: [
+    { provide: API_TOKEN, useValue: 'right' },
+    { provide: AUDIT_LOG, useValue: { append: async (act: AuditAct) => void written.push(act) } },
+    { provide: APP_GUARD, useClass: TokenGuard },
+    { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+  ],
+})
+class SmallModule {}
+
+describe('acts through the API', () => {
+  let app: INestApplication;
+  let url: string;
+  beforeAll(async () => {
+    app = await NestFactory.create(SmallModule, { logger: false });
+    furnish(app);
+    await app.listen(0, '127.0.0.1');
+    url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  });
+  afterAll(() => app.close());
+  beforeEach(() => {
+    written.length = 0;
+  });
+  const post = (path: string, body: object = {}, token = 'right'): Promise<Response> =>
+    fetch(`${url}/api/v1/things/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  it('are written with who, what, where from and on which site', async () => {
+    expect(await (await post('x/do')).json()).toEqual({ site: 'town', actor: 'local' });
+    expect(written).toEqual([
+      expect.objectContaining({
+        actor: 'local',
+        actorKind: 'local',
+        address: '127.0.0.1',
+        action: 'thing.done',
+        subject: 'x',
+        site: 'town',
+        outcome: 'done',
+      }),
+    ]);
+  });
+
+  it('are written when they are refused too, with the code and nothing of the body', async () => {
+    expect((await post('no/do', { secret: 'hunter2' })).status).toBe(409);
+    expect(written).toEqual([expect.objectContaining({ outcome: 'refused', details: { code: 'conflict' } })]);
+    expect(JSON.stringify(written)).not.toContain('hunter2');
+  });
+
+  it('name the fields of a body that is wrong', async () => {
+    const answer = (await (await post('checked', { hash: 'short', more: 1 })).json()) as any;
+    expect(answer.details.fields.map((one: any) => one.field).sort()).toEqual(['hash', 'more']);
+  });
+
+  it('do not happen without the token, nor at an endpoint that forgot to say what it needs', async () => {
+    expect((await post('x/do', {}, 'wrong')).status).toBe(401);
+    expect((await post('forgotten')).status).toBe(500);
+    expect(written).toEqual([]);
+  });
+});
+
+it('an exported cell is never a formula', () => {
+  const row = {
+    seq: 1,
+    at: 2,
+    actor: '=1+1',
+    actorKind: 'local',
+    action: 'a.b',
+    subject: 'a "b", c',
+    outcome: 'done',
+    hash: 'h',
+  };
+  expect(toCsv([row as never]).split('\r\n')[1]).toBe(`"1","2","'=1+1","local","","a.b","a ""b"", c","","done","h"`);
+});

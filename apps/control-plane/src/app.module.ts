@@ -346,9 +346,10 @@ const work: Provider[] = [
   // The reverse of the way up: who uses goes before what is used.
   from(
     CLOSE,
-    [QUEUE, SUBSTRATES, http.RUN_STORE, DATABASE, ENGINES],
+    [QUEUE, GUEST_SHELL, SUBSTRATES, http.RUN_STORE, DATABASE, ENGINES],
     (
       queue: BullmqStepQueue,
+      shell: GuestShell & Partial<Pick<SshGuestShell, 'close'>>,
       substrates: ProxmoxSubstrates,
       runs: KyselyRunStore,
       database: Database,
@@ -356,6 +357,7 @@ const work: Provider[] = [
     ) =>
       async () => {
         await queue.close();
+        shell.close?.();
         await substrates.close();
         await runs.close();
         await database.close();

@@ -57,13 +57,23 @@ describe('BullMQ step queue', () => {
     await queue.close();
   });
 
+  it('names the workers, not Redis, when only they are missing', async () => {
+    const queue = await open();
+    await expect(queue.canary(300)).rejects.toMatchObject({
+      failure: { code: 'queue.unavailable', message: 'No worker answers: none took a canary within 300 ms.' },
+    });
+    await queue.close();
+  });
+
   it('says soon that Redis is away, and works again when it is back', async () => {
     const queue = await open();
     const heard: string[] = [];
     await queue.consume(async ({ step }) => void heard.push(step), 1);
     await redis.stop();
     await expect(queue.ring(ring('lost'))).rejects.toMatchObject({ failure: { code: 'queue.unavailable' } });
-    await expect(queue.canary(300)).rejects.toMatchObject({ failure: { code: 'queue.unavailable' } });
+    await expect(queue.canary(300)).rejects.toMatchObject({
+      failure: { code: 'queue.unavailable', message: expect.stringContaining('Redis') },
+    });
     await redis.start();
     await eventually(() => queue.canary(2_000), 30_000);
     await queue.ring(ring('after'));

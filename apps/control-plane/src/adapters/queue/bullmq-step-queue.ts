@@ -6,7 +6,7 @@ import type { Ring } from '../../application/runs/run-store.port.js';
 import type { Consumer, StepQueue } from '../../application/runs/step-queue.port.js';
 import type { RunId, StepId } from '../../domain/ids.js';
 import { WorldFailure } from '../../domain/problem.js';
-import { connectChecked, impatient, patient, type RedisAddress, unavailable } from './redis-connection.js';
+import { connectChecked, impatient, noWorker, patient, type RedisAddress, unavailable } from './redis-connection.js';
 
 export interface BullmqOptions {
   readonly address: RedisAddress;
@@ -105,7 +105,8 @@ export class BullmqStepQueue implements StepQueue {
       const events = await this.listen();
       await new Promise<void>((resolve, reject) => {
         const late = setTimeout(
-          () => finish(() => reject(new Error(`no worker took a canary within ${timeoutMs} ms`))),
+          // Silence has two causes; only a Redis that answers proves that it is the workers'.
+          () => finish(() => void this.asking.ping().then(() => reject(noWorker(timeoutMs)), reject)),
           timeoutMs,
         );
         const heard = (event: { jobId: string }): void => {

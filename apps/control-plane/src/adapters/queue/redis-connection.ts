@@ -30,6 +30,14 @@ export const unavailable = (cause: unknown): WorldFailure => {
   );
 };
 
+/** Redis is there, but nobody took the canary: the workers are what is missing. */
+export const noWorker = (withinMs: number): WorldFailure =>
+  new WorldFailure({
+    code: 'queue.unavailable',
+    retryable: 'now',
+    message: `No worker answers: none took a canary within ${withinMs} ms.`,
+  });
+
 /**
  * Connects and makes sure that Redis keeps what it is given. Throws `Refusal` `queue.unavailable` when it may evict
  * keys: jobs would vanish and locks with them; `WorldFailure` when it cannot be reached.

@@ -14,7 +14,7 @@ export interface StepQueue {
   consume(handler: (ring: Ring) => Promise<void>, concurrency: number): Promise<Consumer>;
   /**
    * Sends a canary through the queue and waits for a worker to take it: the only honest sign of readiness. Rejects with
-   * `WorldFailure` `queue.unavailable` and the cause.
+   * `WorldFailure` `queue.unavailable`; its message tells whether the queue or only the workers do not answer.
    */
   canary(timeoutMs: number): Promise<void>;
   /** How many rings wait and how many are being handled, over all workers. */

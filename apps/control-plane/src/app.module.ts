@@ -10,6 +10,7 @@ import { SiteCertificateAuthority } from './adapters/certificates/site-certifica
 import { SystemClock } from './adapters/clock/system-clock.js';
 import { UlidIds } from './adapters/clock/ulid-ids.js';
 import { type Database, openDatabase } from './adapters/database/database.js';
+import { KyselyApiTokenRows } from './adapters/database/kysely-api-token-rows.js';
 import { KyselyAuditLog } from './adapters/database/kysely-audit-log.js';
 import { KyselyLimits } from './adapters/database/kysely-limits.js';
 import { KyselyPlanStore } from './adapters/database/kysely-plan-store.js';
@@ -27,6 +28,7 @@ import { RandomSecretSource } from './adapters/secrets/random-secret-source.js';
 import { tokenFromFile } from './adapters/secrets/token-file.js';
 import { SshGuestShell } from './adapters/ssh/ssh-guest-shell.js';
 import { type SshKey, sshKeyFrom } from './adapters/ssh/ssh-key.js';
+import { ApiTokens } from './application/accounts/api-tokens.js';
 import type { ArtifactStore } from './application/artifacts/artifact-store.port.js';
 import type { Catalogue } from './application/catalogue/catalogue.port.js';
 import type { CertificateAuthority } from './application/certificates/certificate-authority.port.js';
@@ -60,9 +62,9 @@ import type { Substrates } from './application/substrates/substrate.port.js';
 import type { Config } from './config/config.js';
 import { parseSite } from './documents/documents.js';
 import { DEFAULT_RETRY_POLICY } from './domain/run/retry-policy.js';
+import { AccessGuard } from './http/access-guard.js';
 import { AuditInterceptor } from './http/acts.js';
 import { CONTROLLERS } from './http/api.js';
-import { TokenGuard } from './http/token-guard.js';
 import * as http from './http/tokens.js';
 import { Worker } from './worker/worker.js';
 
@@ -247,6 +249,12 @@ const useCases: Provider[] = [
     [http.RUN_STORE, QUEUE, LOG],
     (runs: KyselyRunStore, queue: BullmqStepQueue, log: Logger) => new AdvanceRun(runs, queue, log),
   ),
+  from(
+    http.API_TOKENS,
+    [DATABASE, CLOCK, NEW_ID],
+    (database: Database, clock: Clock, newId: NewId) =>
+      new ApiTokens(new KyselyApiTokenRows(database), clock, newId, new RandomSecretSource(), sha256),
+  ),
   from(http.MAKE_PLAN, [PLAN_WORLD], (world: PlanWorld) => new MakePlan(world)),
   from(
     http.APPLY_PLAN,
@@ -383,7 +391,7 @@ export class AppModule {
         ...outsideThings,
         ...useCases,
         ...work,
-        { provide: APP_GUARD, useClass: TokenGuard },
+        { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
       ],
     };

@@ -8,6 +8,7 @@ export const PROBLEM_CODES = {
   'document.invalid': 422,
   'auth.missing': 401,
   'auth.denied': 403,
+  'auth.forbidden': 403,
   not_found: 404,
   conflict: 409,
   'binding.unsatisfied': 422,

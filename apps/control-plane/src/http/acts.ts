@@ -11,6 +11,7 @@ import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { catchError, from, mergeMap, type Observable } from 'rxjs';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
+import { allows, type Grant } from '../domain/account/roles.js';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
 import { Refusal } from '../domain/problem.js';
 import { type Declaration, NEEDS } from './needs.js';
@@ -20,12 +21,18 @@ import { AUDIT_LOG } from './tokens.js';
 export interface RequestPrincipal {
   readonly name: string;
   readonly kind: AuditAct['actorKind'];
+  readonly grants: readonly Grant[];
 }
 
 /** Express' request after the guard. */
 export type PrincipalRequest = Request & { principal?: RequestPrincipal };
 
 export const ACTS = 'bastide:acts';
+
+export interface Act {
+  readonly action: string;
+  readonly subject?: string;
+}
 
 /** The endpoint changes something, or shows what is confidential: done or refused, it goes into the audit. `subject`: which of the path's or body's fields names it. */
 export const Acts = (action: string, subject?: `param:${string}` | `body:${string}`): MethodDecorator =>
@@ -46,25 +53,14 @@ export class AuditInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const declared = this.reflector.get<{ action: string; subject?: string } | undefined>(ACTS, context.getHandler());
+    const declared = this.reflector.get<Act | undefined>(ACTS, context.getHandler());
     if (!declared) return next.handle();
     const request = context.switchToHttp().getRequest<PrincipalRequest>();
     const where = this.reflector.getAllAndOverride<Declaration | undefined>(NEEDS, [
       context.getHandler(),
       context.getClass(),
     ]);
-    const act = (answer?: unknown): Omit<AuditAct, 'outcome'> => {
-      // Who is asked for a run or stack does not know the site beforehand; the answer does.
-      const site = fieldOf(request, where?.site) ?? text((answer as { site?: unknown } | undefined)?.site);
-      return {
-        actor: request.principal?.name ?? 'nobody',
-        actorKind: request.principal?.kind ?? 'system',
-        ...(request.socket.remoteAddress ? { address: request.socket.remoteAddress } : {}),
-        action: declared.action,
-        subject: fieldOf(request, declared.subject) ?? request.path,
-        ...(site ? { site } : {}),
-      };
-    };
+    const act = (answer?: unknown): Omit<AuditAct, 'outcome'> => actOf(request, declared, where, answer);
     return next.handle().pipe(
       catchError(async (error: unknown) => {
         if (error instanceof Refusal) {
@@ -77,9 +73,35 @@ export class AuditInterceptor implements NestInterceptor {
   }
 }
 
+/** The audit's fields of a request. Who asks for a run or stack does not name the site; the answer may. */
+export function actOf(
+  request: PrincipalRequest,
+  act: Act,
+  where: Declaration | undefined,
+  answer?: unknown,
+): Omit<AuditAct, 'outcome'> {
+  const site = fieldOf(request, where?.site) ?? text((answer as { site?: unknown } | undefined)?.site);
+  return {
+    actor: request.principal?.name ?? 'nobody',
+    actorKind: request.principal?.kind ?? 'system',
+    ...(request.socket.remoteAddress ? { address: request.socket.remoteAddress } : {}),
+    action: act.action,
+    subject: fieldOf(request, act.subject) ?? request.path,
+    ...(site ? { site } : {}),
+  };
+}
+
+/** The principal's eyes: lists show only what lies on a site they may see. */
+export const Sees = createParamDecorator((_: unknown, context: ExecutionContext): SeesSite => {
+  const grants = context.switchToHttp().getRequest<PrincipalRequest>().principal?.grants ?? [];
+  return (site) => allows(grants, 'viewer', { site });
+});
+export type SeesSite = (site: string) => boolean;
+
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-function fieldOf(request: Request, place: string | undefined): string | undefined {
+/** `param:name` or `body:name` of a request, when it is text. */
+export function fieldOf(request: Request, place: string | undefined): string | undefined {
   const [kind, name] = (place ?? '').split(':');
   if (!name) return undefined;
   const source: unknown = kind === 'param' ? request.params : request.body;

@@ -8,6 +8,7 @@ import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SitesController } from './controllers/sites.controller.js';
 import { StacksController } from './controllers/stacks.controller.js';
+import { TokensController } from './controllers/tokens.controller.js';
 import { ProblemFilter } from './problem-filter.js';
 import { requestValidation } from './validation.js';
 
@@ -19,6 +20,7 @@ export const CONTROLLERS = [
   StacksController,
   ArtifactsController,
   AuditController,
+  TokensController,
   HealthController,
 ];
 

@@ -3,13 +3,13 @@ import { Body, Controller, type INestApplication, Module, Param, Post } from '@n
 import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
 import { Refusal } from '../domain/problem.js';
+import { AccessGuard } from './access-guard.js';
 import { Actor, Acts, AuditInterceptor } from './acts.js';
 import { furnish } from './api.js';
 import { toCsv } from './controllers/audit.controller.js';
 import { ApplyRequestDto } from './dto/requests.js';
 import { Needs } from './needs.js';
-import { TokenGuard } from './token-guard.js';
-import { API_TOKEN, AUDIT_LOG } from './tokens.js';
+import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, STACK_STORE } from './tokens.js';
 
 const written: AuditAct[] = [];
 
@@ -43,7 +43,11 @@ class ThingsController {
   providers: [
     { provide: API_TOKEN, useValue: 'right' },
     { provide: AUDIT_LOG, useValue: { append: async (act: AuditAct) => void written.push(act) } },
-    { provide: APP_GUARD, useClass: TokenGuard },
+    { provide: API_TOKENS, useValue: { find: async () => undefined } },
+    { provide: RUN_STORE, useValue: { get: async () => undefined } },
+    { provide: PLAN_STORE, useValue: {} },
+    { provide: STACK_STORE, useValue: {} },
+    { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
 })

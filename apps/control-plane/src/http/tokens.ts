@@ -14,5 +14,6 @@ export const ARTIFACT_STORE = Symbol('ARTIFACT_STORE');
 export const CHECK_STACK = Symbol('CHECK_STACK');
 export const CERTIFICATES = Symbol('CERTIFICATES');
 export const READINESS = Symbol('READINESS');
+export const API_TOKENS = Symbol('API_TOKENS');
 export const AUDIT_LOG = Symbol('AUDIT_LOG');
 export const PARSE_SITE = Symbol('PARSE_SITE');

@@ -22,7 +22,7 @@ describe('stores on PostgreSQL', () => {
     // Several processes start at once: one of them migrates, all of them may go on.
     const others = Array.from({ length: 3 }, () => openDatabase({ url: postgres.url }));
     const applied = await Promise.all([engine.database, ...others].map(({ db }) => migrate(db)));
-    expect(applied.flat()).toEqual(['0001-first', '0002-audit']);
+    expect(applied.flat()).toEqual(['0001-first', '0002-audit', '0003-api-tokens']);
     await Promise.all(others.map((other) => other.close()));
     await engine.stacks.putSite(site('demo'));
   });

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { AccountRole } from '../../domain/account/roles.js';
 import type { AuditAct } from '../../domain/audit/audit-chain.js';
 import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
@@ -164,6 +165,18 @@ export interface AuditHeadTable {
   hash: string;
 }
 
+export interface ApiTokensTable {
+  id: string;
+  name: string;
+  hash: string;
+  role: AccountRole;
+  site: string | null;
+  created_at: Time;
+  expires_at: Time;
+  last_used_at: OptionalTime;
+  made_by: string;
+}
+
 export interface Tables {
   sites: SitesTable;
   stacks: StacksTable;
@@ -179,4 +192,5 @@ export interface Tables {
   limits: LimitsTable;
   audit_entries: AuditEntriesTable;
   audit_head: AuditHeadTable;
+  api_tokens: ApiTokensTable;
 }

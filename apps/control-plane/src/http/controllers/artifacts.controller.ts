@@ -37,7 +37,7 @@ export class ArtifactsController {
 
   /** Brings a file into the store; the body is the file. */
   @Post()
-  @Needs('author')
+  @Needs('author', { site: 'all' })
   @Acts('artifact.imported')
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })

@@ -18,7 +18,7 @@ import type { RunControl } from '../../application/runs/run-control.js';
 import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
-import { Actor, Acts } from '../acts.js';
+import { Actor, Acts, Sees, type SeesSite } from '../acts.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -38,13 +38,14 @@ export class RunsController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: [RunDto] })
-  async list(@Query() query: RunQueryDto): Promise<readonly RunDto[]> {
-    return this.runs.list({
+  async list(@Query() query: RunQueryDto, @Sees() sees: SeesSite): Promise<readonly RunDto[]> {
+    const runs = await this.runs.list({
       ...(query.site ? { site: query.site } : {}),
       ...(query.stack ? { stack: query.stack as StackId } : {}),
       ...(query.before ? { before: query.before as RunId } : {}),
       limit: query.limit ?? 50,
     });
+    return runs.filter(({ site }) => sees(site));
   }
 
   @Get(':id')

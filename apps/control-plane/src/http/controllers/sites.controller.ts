@@ -6,7 +6,7 @@ import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { Diagnostic } from '../../domain/diagnostic.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Site } from '../../domain/site/site.js';
-import { Acts } from '../acts.js';
+import { Acts, Sees, type SeesSite } from '../acts.js';
 import { SiteRequestDto } from '../dto/requests.js';
 import { DoctorFindingDto, ProblemDto, SiteDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -33,8 +33,8 @@ export class SitesController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: [SiteDto] })
-  async list(): Promise<SiteDto[]> {
-    return (await this.stacks.listSites()).map(toSite);
+  async list(@Sees() sees: SeesSite): Promise<SiteDto[]> {
+    return (await this.stacks.listSites()).filter(({ name }) => sees(name)).map(toSite);
   }
 
   /** Connects a site, or changes it: the document is the whole of it. */

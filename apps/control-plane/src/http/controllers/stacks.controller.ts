@@ -6,7 +6,7 @@ import type { ShowStack } from '../../application/stacks/show-stack.js';
 import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { StackId } from '../../domain/ids.js';
 import type { WantedStack } from '../../domain/stack/stack.js';
-import { Acts } from '../acts.js';
+import { Acts, Sees, type SeesSite } from '../acts.js';
 import { StackQueryDto } from '../dto/requests.js';
 import { CheckResultDto, CredentialDto, ProblemDto, type RunDto, StackDetailDto, StackDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -27,8 +27,8 @@ export class StacksController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: [StackDto] })
-  async list(@Query() query: StackQueryDto): Promise<StackDto[]> {
-    const stacks = await this.stacks.listStacks(query.site);
+  async list(@Query() query: StackQueryDto, @Sees() sees: SeesSite): Promise<StackDto[]> {
+    const stacks = (await this.stacks.listStacks(query.site)).filter(({ site }) => sees(site));
     return Promise.all(stacks.map(async (stack) => toStack(stack, await this.runs.latestOf(stack.id))));
   }
 

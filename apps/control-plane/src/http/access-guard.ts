@@ -1,0 +1,87 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { ApiTokens } from '../application/accounts/api-tokens.js';
+import type { AuditLog } from '../application/audit/audit-log.port.js';
+import type { PlanStore } from '../application/plans/plan-store.port.js';
+import type { RunStore } from '../application/runs/run-store.port.js';
+import type { StackStore } from '../application/stacks/stack-store.port.js';
+import { allows, type Place } from '../domain/account/roles.js';
+import type { PlanId, RunId, StackId } from '../domain/ids.js';
+import { Refusal } from '../domain/problem.js';
+import { ACTS, type Act, actOf, fieldOf, type PrincipalRequest, type RequestPrincipal } from './acts.js';
+import { type Declaration, NEEDS } from './needs.js';
+import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, STACK_STORE } from './tokens.js';
+
+/** Lets through who has the role that the endpoint declares, on the site it is about. An endpoint without a declaration is refused. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    @Inject(API_TOKEN) private readonly localToken: string,
+    @Inject(API_TOKENS) private readonly tokens: ApiTokens,
+    @Inject(AUDIT_LOG) private readonly log: AuditLog,
+    @Inject(STACK_STORE) private readonly stacks: StackStore,
+    @Inject(RUN_STORE) private readonly runs: RunStore,
+    @Inject(PLAN_STORE) private readonly plans: PlanStore,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    const declared = this.reflector.getAllAndOverride<Declaration | undefined>(NEEDS, targets);
+    if (!declared) throw new Error(`${targets[1]?.name}.${targets[0]?.name} does not declare what it needs`);
+    if (declared.role === 'anonymous') return true;
+    const request = context.switchToHttp().getRequest<PrincipalRequest>();
+    const principal = await this.#principalOf(request);
+    if (!principal) {
+      throw new Refusal({
+        code: 'auth.missing',
+        subject: `${request.method} ${request.path}`,
+        message: 'The request carries no valid token.',
+        remedy:
+          'Send Authorization: Bearer with an API token, or the content of the token file that the control plane names at its start.',
+      });
+    }
+    request.principal = principal;
+    if (declared.role === 'account') return true;
+    if (allows(principal.grants, declared.role, await this.#placeOf(declared, request))) return true;
+    const act = this.reflector.get<Act | undefined>(ACTS, context.getHandler());
+    if (act) {
+      const details = { code: 'auth.forbidden' };
+      await this.log.append({ ...actOf(request, act, declared), outcome: 'refused', details });
+    }
+    throw new Refusal({
+      code: 'auth.forbidden',
+      subject: `${request.method} ${request.path}`,
+      message: `This needs the role ${declared.role}${declared.site === 'any' ? '' : ' there'}.`,
+      remedy: 'Ask an admin for it.',
+    });
+  }
+
+  async #principalOf(request: PrincipalRequest): Promise<RequestPrincipal | undefined> {
+    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (given === undefined) return undefined;
+    const a = Buffer.from(given);
+    const b = Buffer.from(this.localToken);
+    if (a.length === b.length && timingSafeEqual(a, b)) {
+      return { name: 'local', kind: 'local', grants: [{ role: 'admin', site: null }] };
+    }
+    const token = await this.tokens.find(given);
+    return token && { name: token.name, kind: 'token', grants: [{ role: token.role, site: token.site }] };
+  }
+
+  /** What does not exist is treated as something of all sites: the answer does not tell a stranger whether it does. */
+  async #placeOf({ site }: Declaration, request: PrincipalRequest): Promise<Place> {
+    if (site === 'any' || site === 'all') return site;
+    const id = String(request.params.id);
+    const found =
+      site === 'stack'
+        ? (await this.stacks.getStack(id as StackId))?.site
+        : site === 'run'
+          ? (await this.runs.get(id as RunId))?.run.site
+          : site === 'plan'
+            ? (await this.plans.get(id as PlanId))?.site
+            : fieldOf(request, site);
+    return found === undefined ? 'all' : { site: found };
+  }
+}

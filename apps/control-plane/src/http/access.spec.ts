@@ -1,0 +1,178 @@
+import 'reflect-metadata';
+import { createHash } from 'node:crypto';
+import { type INestApplication, Module, RequestMethod } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import { RandomSecretSource } from '../adapters/secrets/random-secret-source.js';
+import { type ApiToken, ApiTokens } from '../application/accounts/api-tokens.js';
+import type { AccountRole } from '../domain/account/roles.js';
+import type { AuditAct } from '../domain/audit/audit-chain.js';
+import { Refusal } from '../domain/problem.js';
+import { AccessGuard } from './access-guard.js';
+import { AuditInterceptor } from './acts.js';
+import { CONTROLLERS, furnish } from './api.js';
+import { type Declaration, NEEDS } from './needs.js';
+import * as tokens from './tokens.js';
+
+/** Stands for every use case: whoever calls it got past the guard. */
+const reached = (): never => {
+  throw new Refusal({ code: 'conflict', subject: 'reached', message: 'Reached.', remedy: 'None.' });
+};
+const useCase = (known: object = {}): object =>
+  new Proxy(reached, {
+    get: (_, key) =>
+      key in known
+        ? known[key as keyof typeof known]
+        : typeof key === 'symbol' || /^(then|on[A-Z].*|before[A-Z].*)$/.test(key)
+          ? undefined
+          : reached,
+  });
+
+const rows = new Map<string, ApiToken>();
+let now = 1_000;
+const apiTokens = new ApiTokens(
+  {
+    insert: async (token, hash) => void rows.set(hash, token),
+    list: async () => [...rows.values()],
+    findByHash: async (hash) => rows.get(hash),
+    used: async () => {},
+    remove: async (id) => [...rows].some(([hash, token]) => token.id === id && rows.delete(hash)),
+  },
+  { now: () => now },
+  { next: (prefix) => `${prefix}_${rows.size}` },
+  new RandomSecretSource(),
+  (text) => createHash('sha256').update(text).digest('hex'),
+);
+const audited: AuditAct[] = [];
+const fakes: Record<symbol, unknown> = {
+  [tokens.API_TOKEN]: 'the-local-token',
+  [tokens.API_TOKENS]: useCase({ find: (token: string) => apiTokens.find(token) }),
+  [tokens.AUDIT_LOG]: useCase({ append: async (act: AuditAct) => void audited.push(act) }),
+  [tokens.STACK_STORE]: useCase({
+    getStack: async (id: string) => (id === 'x' ? { site: 'town' } : undefined),
+    listSites: async () => ['town', 'village'].map((name) => ({ name, domain: 'd', substrates: {} })),
+  }),
+  [tokens.RUN_STORE]: useCase({
+    get: async (id: string) => (id === 'x' ? { run: { site: 'town' } } : undefined),
+    list: async () => ['town', 'village'].map((site) => ({ site })),
+  }),
+  [tokens.PLAN_STORE]: useCase({ get: async (id: string) => (id === 'x' ? { site: 'town' } : undefined) }),
+};
+
+@Module({
+  controllers: CONTROLLERS,
+  providers: [
+    ...Object.values(tokens).map((provide) => ({ provide, useValue: fakes[provide] ?? useCase() })),
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+  ],
+})
+class WalkModule {}
+
+const endpoints = CONTROLLERS.flatMap((controller) =>
+  Object.getOwnPropertyNames(controller.prototype)
+    .filter((name) => name !== 'constructor')
+    .map((name) => Object.getOwnPropertyDescriptor(controller.prototype, name)?.value)
+    .filter((handler) => typeof handler === 'function' && Reflect.hasMetadata('path', handler))
+    .map((handler) => ({
+      method: RequestMethod[Reflect.getMetadata('method', handler) as number]!,
+      path: `/${Reflect.getMetadata('path', controller)}/${Reflect.getMetadata('path', handler)}`.replace(/\/+/g, '/'),
+      declared: (Reflect.getMetadata(NEEDS, handler) ?? Reflect.getMetadata(NEEDS, controller)) as Declaration,
+    })),
+);
+const ROLES: readonly AccountRole[] = ['viewer', 'operator', 'author', 'admin'];
+/** Written out by hand, so that it does not say whatever the product says. */
+const ENOUGH: Record<AccountRole, string[]> = {
+  viewer: ['viewer', 'operator', 'author', 'admin'],
+  operator: ['operator', 'admin'],
+  author: ['author', 'admin'],
+  admin: ['admin'],
+};
+
+describe('who reaches which endpoint', () => {
+  let app: INestApplication;
+  let url: string;
+  const secrets = new Map<string, string>();
+  beforeAll(async () => {
+    for (const role of ROLES) {
+      for (const site of ['town', 'village', null]) {
+        const made = await apiTokens.create({ name: `${role} ${site}`, role, site, expiresAt: 100_000, by: 'local' });
+        secrets.set(`${role} ${site}`, made.token);
+      }
+    }
+    app = await NestFactory.create(WalkModule, { logger: false });
+    furnish(app);
+    await app.listen(0, '127.0.0.1');
+    url = `${(await app.getUrl()).replace('[::1]', '127.0.0.1')}/api/v1`;
+  });
+  afterAll(() => app.close());
+
+  const ask = async (method: string, path: string, token?: string): Promise<number> => {
+    const response = await fetch(url + path.replace(':id', 'x').replace(':name', 'town'), {
+      method,
+      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      ...(method === 'GET' ? {} : { body: '{"site":"town"}' }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+
+  it.each(endpoints.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))(
+    '%s',
+    async (_, { method, path, declared }) => {
+      const open = declared.role === 'anonymous';
+      expect((await ask(method, path)) === 401).toBe(!open);
+      expect((await ask(method, path, `bst_${'A'.repeat(43)}`)) === 401).toBe(!open);
+      expect([401, 403]).not.toContain(await ask(method, path, 'the-local-token'));
+      for (const role of ROLES) {
+        for (const site of ['town', 'village', null]) {
+          const role_ = declared.role as AccountRole;
+          const there = site === null || declared.site === 'any' || (declared.site !== 'all' && site === 'town');
+          const may = open || declared.role === 'account' || (ENOUGH[role_].includes(role) && there);
+          const status = await ask(method, path, secrets.get(`${role} ${site}`));
+          expect({ role, site, refused: status === 403 || status === 401 }).toEqual({ role, site, refused: !may });
+        }
+      }
+    },
+  );
+
+  it('whoever may not see a site does not learn whether something there exists', async () => {
+    const token = secrets.get('viewer village')!;
+    expect(await ask('GET', '/runs/x', token)).toBe(403);
+    expect(await ask('GET', '/runs/y', token)).toBe(403);
+    expect(await ask('GET', '/runs/y', secrets.get('viewer null'))).toBe(404);
+  });
+
+  it('lists show only the sites that one may see', async () => {
+    const headers = { authorization: `Bearer ${secrets.get('viewer village')}` };
+    expect(await (await fetch(`${url}/runs`, { headers })).json()).toEqual([{ site: 'village' }]);
+    expect(await (await fetch(`${url}/sites`, { headers })).json()).toMatchObject([{ name: 'village' }]);
+  });
+
+  it('who is refused for lack of a role is in the audit', async () => {
+    audited.length = 0;
+    await ask('POST', '/runs/x/cancel', secrets.get('viewer town'));
+    expect(audited).toEqual([
+      expect.objectContaining({
+        actor: 'viewer town',
+        actorKind: 'token',
+        action: 'run.cancelled',
+        outcome: 'refused',
+      }),
+    ]);
+  });
+
+  it('a token ends with its time, or when it is removed; only its hash is kept', async () => {
+    const { id, token } = await apiTokens.create({ name: 'n', role: 'viewer', site: null, expiresAt: 5_000, by: 'x' });
+    expect(JSON.stringify([...rows])).not.toContain(token);
+    expect(await ask('GET', '/sites', token)).toBe(200);
+    now = 5_000;
+    expect(await ask('GET', '/sites', token)).toBe(401);
+    now = 1_000;
+    await apiTokens.remove(id);
+    expect(await ask('GET', '/sites', token)).toBe(401);
+    await expect(apiTokens.remove(id)).rejects.toThrow('not_found');
+    await expect(apiTokens.create({ name: 'n', role: 'viewer', site: null, expiresAt: 999, by: 'x' })).rejects.toThrow(
+      'expiresAt',
+    );
+  });
+});

@@ -6,6 +6,7 @@ import { firewallHandlers } from './cluster/firewall-handlers.js';
 import { haHandlers } from './cluster/ha.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
+import { rrdHandlers } from './figures/rrd-handlers.js';
 import { backupHandlers } from './guests/backup-handlers.js';
 import { cloneHandlers } from './guests/clone.js';
 import { configHandlers } from './guests/config-handlers.js';
@@ -44,4 +45,5 @@ export const HANDLERS: Handlers = {
   ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
+  ...rrdHandlers,
 };

@@ -8,6 +8,7 @@ import { Tickets } from './access/tickets.js';
 import { publishFigures } from './cluster/figures.js';
 import { HANDLERS } from './endpoints.js';
 import { FaultBook } from './faults/fault-book.js';
+import { startSampling } from './figures/rrd-handlers.js';
 import { attachConsoles } from './guests/console-socket.js';
 import { definitionOf } from './guests/definition.js';
 import { serverCertificate } from './http/certificates.js';
@@ -206,6 +207,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   const secret = keptSecret(options.stateDir, 'root-token', () => randomUUID());
   addAccounts(directory, options, password, secret);
   let timer: NodeJS.Timeout | undefined;
+  let stopSampling = () => {};
   let consoles: { close(): void } | undefined;
   try {
     await runtime.open(networks, stopping.signal);
@@ -220,6 +222,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     await publishFigures(lab);
     if (lab.figuresLagSeconds > 0)
       timer = setInterval(() => void publishFigures(lab).catch(() => undefined), lab.figuresLagSeconds * 1000);
+    stopSampling = startSampling(lab);
     server = new LabServer(lab, HANDLERS, uploads);
     consoles = attachConsoles(lab, server.http);
     const actualPort = await server.listen(host, port);
@@ -237,6 +240,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
       idRange: lab.idRange,
       async close({ keepGuests = false } = {}) {
         clearInterval(timer);
+        stopSampling();
         consoles?.close();
         await serving.close();
         await lab.tasks.close();
@@ -255,6 +259,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     };
   } catch (error) {
     clearInterval(timer);
+    stopSampling();
     consoles?.close();
     stopping.abort();
     await runtime.close({ keepGuests: true }).catch(() => undefined);

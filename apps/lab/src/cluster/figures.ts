@@ -20,6 +20,10 @@ async function figuresOf(lab: Lab, guest: Guest): Promise<GuestFigures> {
     mem: usage.memoryBytes,
     disk: guest.type === 'lxc' ? usage.diskBytes : 0,
     cpu: usage.cpu,
+    netin: usage.netInBytes,
+    netout: usage.netOutBytes,
+    diskread: usage.diskReadBytes,
+    diskwrite: usage.diskWriteBytes,
     since: guest.running?.since ?? 0,
   };
 }

@@ -191,10 +191,6 @@ function handlersOf(type: GuestType): Handlers {
     [`GET ${base}/{vmid}/status`]: () =>
       ['current', 'start', 'stop', 'reset', 'shutdown', 'suspend', 'resume', 'reboot'].map((subdir) => ({ subdir })),
     [`GET ${base}/{vmid}/status/current`]: (call) => statusCurrent(call.lab, guestOf(call, type)),
-    [`GET ${base}/{vmid}/rrddata`]: (call) => {
-      guestOf(call, type);
-      return [];
-    },
   };
 }
 

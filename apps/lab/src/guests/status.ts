@@ -14,7 +14,11 @@ const IDLE: GuestUsage = {
   diskBytes: 0,
   netInBytes: 0,
   netOutBytes: 0,
+  diskReadBytes: 0,
+  diskWriteBytes: 0,
 };
+
+const NO_OPERATIONS = { rd_operations: 0, wr_operations: 0 } as const;
 
 export const nameOf = (guest: Guest) =>
   String(
@@ -58,8 +62,8 @@ function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unkno
     cpu: usage.cpu,
     netin: usage.netInBytes,
     netout: usage.netOutBytes,
-    diskread: 0,
-    diskwrite: 0,
+    diskread: usage.diskReadBytes,
+    diskwrite: usage.diskWriteBytes,
     ...(guest.running ? { pid: guest.running.pid } : {}),
     ...(guest.config.tags === undefined ? {} : { tags: guest.config.tags }),
     ...(guest.config.template === 1 ? { template: 1 } : {}),
@@ -67,14 +71,18 @@ function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unkno
   };
 }
 
-/** One row of GET /nodes/{node}/qemu or /lxc; figures of use are left to status/current. */
+/** One row of GET /nodes/{node}/qemu or /lxc, with the published figures of use. */
 export function listEntry(lab: Lab, guest: Guest): Record<string, unknown> {
   const figures = lab.state.figures.get(guest.vmid);
   const usage = {
     ...IDLE,
     memoryBytes: guest.running ? (figures?.mem ?? 0) : 0,
-    cpu: figures?.cpu ?? 0,
+    cpu: guest.running ? (figures?.cpu ?? 0) : 0,
     diskBytes: figures?.disk ?? 0,
+    netInBytes: guest.running ? (figures?.netin ?? 0) : 0,
+    netOutBytes: guest.running ? (figures?.netout ?? 0) : 0,
+    diskReadBytes: guest.running ? (figures?.diskread ?? 0) : 0,
+    diskWriteBytes: guest.running ? (figures?.diskwrite ?? 0) : 0,
   };
   const entry = common(lab, guest, usage);
   return guest.type === 'lxc'
@@ -130,9 +138,12 @@ export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<stri
               ]),
           ),
           blockstat: Object.fromEntries(
-            ownDisks(lab, guest).map((disk) => [
+            ownDisks(lab, guest).map((disk, index) => [
               disk.key,
-              { rd_bytes: 0, wr_bytes: 0, rd_operations: 0, wr_operations: 0 },
+              // One file system holds all disks of a guest: its figures stand at the first.
+              index === 0
+                ? { rd_bytes: usage.diskReadBytes, wr_bytes: usage.diskWriteBytes, ...NO_OPERATIONS }
+                : { rd_bytes: 0, wr_bytes: 0, ...NO_OPERATIONS },
             ]),
           ),
           pressurecpusome: 0,

@@ -259,7 +259,6 @@ export const nodeHandlers: Handlers = {
   'GET /nodes/{node}/apt/versions': () => [],
   'GET /nodes/{node}/apt/update': () => [],
   'GET /nodes/{node}/replication': () => [],
-  'GET /nodes/{node}/rrddata': () => [],
   'GET /nodes/{node}/netstat': () => [],
   'GET /nodes/{node}/syslog': (call) => {
     call.extra.total = 0;

@@ -86,6 +86,9 @@ export interface GuestUsage {
   readonly diskBytes: number;
   readonly netInBytes: number;
   readonly netOutBytes: number;
+  /** Since the start, as the network's. */
+  readonly diskReadBytes: number;
+  readonly diskWriteBytes: number;
 }
 
 export interface ExecResult {

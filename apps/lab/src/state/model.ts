@@ -31,6 +31,11 @@ export interface GuestFigures {
   readonly mem: number;
   readonly disk: number;
   readonly cpu: number;
+  /** Bytes since the start of the guest. */
+  readonly netin: number;
+  readonly netout: number;
+  readonly diskread: number;
+  readonly diskwrite: number;
   readonly since: number;
 }
 

@@ -134,5 +134,4 @@ export const storageHandlers: Handlers = {
     const { storage: _id, ...row } = statusRow(call, storageOfPath(call.lab, call.need('storage')));
     return row;
   },
-  'GET /nodes/{node}/storage/{storage}/rrddata': () => [],
 };

@@ -71,6 +71,17 @@ export class GuestCgroups {
     return { cpuSeconds: nanoseconds / 1e9, memoryBytes: Math.max(0, used - (memory.get('total_inactive_file') ?? 0)) };
   }
 
+  /** What the guest read from and wrote to disks since its start; nothing where the kernel does not count it. */
+  async blocks(): Promise<{ readBytes: number; writtenBytes: number }> {
+    const unified = this.layout === 'unified';
+    const file = unified ? 'io.stat' : 'blkio.throttle.io_service_bytes_recursive';
+    const text = await readFile(join(this.folder(unified ? 'io' : 'blkio'), file), 'utf8').catch(() => '');
+    const total = (pattern: RegExp) => [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
+    return unified
+      ? { readBytes: total(/\brbytes=(\d+)/g), writtenBytes: total(/\bwbytes=(\d+)/g) }
+      : { readBytes: total(/^\d+:\d+ Read (\d+)$/gm), writtenBytes: total(/^\d+:\d+ Write (\d+)$/gm) };
+  }
+
   async freeze(frozen: boolean): Promise<void> {
     if (this.layout === 'unified') await writeFile(join(this.folder('freezer'), 'cgroup.freeze'), frozen ? '1' : '0');
     else await writeFile(join(this.folder('freezer'), 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');

@@ -15,7 +15,17 @@ interface CpuSample {
 }
 
 export function idleUsage(diskBytes: number): GuestUsage {
-  return { running: false, uptimeSeconds: 0, cpu: 0, memoryBytes: 0, diskBytes, netInBytes: 0, netOutBytes: 0 };
+  return {
+    running: false,
+    uptimeSeconds: 0,
+    cpu: 0,
+    memoryBytes: 0,
+    diskBytes,
+    netInBytes: 0,
+    netOutBytes: 0,
+    diskReadBytes: 0,
+    diskWriteBytes: 0,
+  };
 }
 
 export class UsageMeter {
@@ -29,6 +39,7 @@ export class UsageMeter {
   ): Promise<GuestUsage> {
     const { init, vmid, definition } = record;
     const { cpuSeconds, memoryBytes } = await cgroups.figures();
+    const blocks = await cgroups.blocks();
     const traffic = await guestTraffic(init.pid);
     const uptimeSeconds = await uptime(init);
     const now = { init, at: performance.now(), seconds: cpuSeconds };
@@ -47,6 +58,8 @@ export class UsageMeter {
       diskBytes,
       netInBytes: traffic.inBytes,
       netOutBytes: traffic.outBytes,
+      diskReadBytes: blocks.readBytes,
+      diskWriteBytes: blocks.writtenBytes,
     };
   }
 }

@@ -15,6 +15,7 @@ import {
   type RuntimeVolume,
 } from '../guest-runtime.port.js';
 import { hostPublicKey } from './host-key.js';
+import { modelUsage, NOTHING } from './model-usage.js';
 import { openShell, runCommand } from './tiny-shell.js';
 
 const NONE_IMAGE = 'debian-12-bastide_12.0-1_amd64.tar.zst';
@@ -98,11 +99,7 @@ export class NoneRuntime implements GuestRuntime {
       running: guest !== undefined,
       ...(guest ? { pid: guest.pid } : {}),
       uptimeSeconds: guest ? Math.floor((this.now() - guest.since) / 1000) : 0,
-      cpu: 0,
-      memoryBytes: guest?.definition ? Math.floor(guest.definition.memoryBytes / 8) : 0,
-      diskBytes: 0,
-      netInBytes: 0,
-      netOutBytes: 0,
+      ...(guest?.definition ? modelUsage(guest.definition, this.now(), guest.since) : NOTHING),
     };
   }
 

@@ -1,5 +1,6 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import helmet from 'helmet';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
@@ -29,6 +30,17 @@ export const API_PREFIX = 'api/v1';
 
 /** What every instance of the API has, in the product and in tests. */
 export function furnish(app: INestApplication): void {
+  app.use(
+    helmet({
+      // Strict-Transport-Security means something over TLS alone.
+      strictTransportSecurity: false,
+      xFrameOptions: { action: 'deny' },
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+      },
+    }),
+  );
   app.setGlobalPrefix(API_PREFIX);
   app.useGlobalPipes(requestValidation());
   app.useGlobalFilters(new ProblemFilter());

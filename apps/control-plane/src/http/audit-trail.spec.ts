@@ -99,6 +99,18 @@ describe('acts through the API', () => {
     expect(answer.details.fields.map((one: any) => one.field).sort()).toEqual(['hash', 'more']);
   });
 
+  it('are answered with headers that keep a browser from making a page of them', async () => {
+    for (const answer of [await post('x/do'), await post('x/do', {}, 'wrong')]) {
+      expect(answer.headers.get('content-security-policy')).toBe(
+        "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+      );
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(answer.headers.get('x-frame-options')).toBe('DENY');
+      expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
+      expect(answer.headers.get('x-powered-by')).toBeNull();
+    }
+  });
+
   it('do not happen without the token, nor at an endpoint that forgot to say what it needs', async () => {
     expect((await post('x/do', {}, 'wrong')).status).toBe(401);
     expect((await post('forgotten')).status).toBe(500);

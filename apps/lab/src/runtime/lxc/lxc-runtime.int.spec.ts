@@ -188,6 +188,9 @@ suite('real guests', () => {
     const [eth0] = (await runtime.addresses(11)).filter((link) => link.name === 'eth0');
     expect(eth0).toMatchObject({ mac: 'bc:24:11:00:01:0b', addresses: expect.arrayContaining([`${NET}.1.11/24`]) });
     const usage = await runtime.usage(11);
+    const write = 'dd if=/dev/urandom of=/root/figures bs=1M count=8 conv=fsync status=none';
+    await runtime.exec(11, ['systemd-run', '--wait', '--quiet', 'sh', '-c', write], { timeoutMs: 20_000 });
+    expect((await runtime.usage(11)).diskWriteBytes - usage.diskWriteBytes).toBeGreaterThanOrEqual(8 * 2 ** 20);
     expect(usage).toMatchObject({ running: true, pid: expect.any(Number) });
     expect(usage.memoryBytes).toBeGreaterThan(5e6);
     expect(usage.netInBytes).toBeGreaterThan(1000);

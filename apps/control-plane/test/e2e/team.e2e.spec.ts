@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { moduleStories } from '../modules/module-stories.js';
 import { Demo } from './demo.js';
 import { Person } from './person.js';
 
@@ -51,6 +52,8 @@ story('the blueprint team on a fresh lab', () => {
     expect(plan.findings.filter((finding: { severity: string }) => finding.severity === 'error')).toEqual([]);
     expect(plan.steps).toEqual([]);
   }, 60_000);
+
+  moduleStories(demo, 'team');
 
   it('lets a person of the directory sign in to the wiki through gateway and portal, and edit a page', async () => {
     const admin = new Person(gateway, ca);

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DirectoryCatalogue } from '../../src/adapters/catalogue/directory-catalogue.js';
+import { SiteCertificateAuthority } from '../../src/adapters/certificates/site-certificate-authority.js';
+import { SystemClock } from '../../src/adapters/clock/system-clock.js';
+import { type Database, openDatabase } from '../../src/adapters/database/database.js';
+import { KyselySecretRows } from '../../src/adapters/database/kysely-secret-rows.js';
+import { KyselyStackStore } from '../../src/adapters/database/kysely-stack-store.js';
+import { EmbeddedPostgres } from '../../src/adapters/embedded/embedded-postgres.js';
+import { EnvelopeSecretStore } from '../../src/adapters/secrets/envelope-secret-store.js';
+import { MasterKeyFile } from '../../src/adapters/secrets/master-key-file.js';
+import { RandomSecretSource } from '../../src/adapters/secrets/random-secret-source.js';
+import { SshGuestShell } from '../../src/adapters/ssh/ssh-guest-shell.js';
+import { sshKeyFrom } from '../../src/adapters/ssh/ssh-key.js';
+import type { StepWorld } from '../../src/application/runs/executors/step-world.js';
+import type { JsonObject } from '../../src/domain/ids.js';
+import type { Demo } from '../e2e/demo.js';
+import { faultsOf, ModuleOnGuest, readCases } from './module-cases.js';
+
+const SITE = 'demo';
+const INPUT_WRONG = 64;
+const MODULES = ['postgres', 'redis', 'dns', 'directory', 'gateway', 'identity', 'wiki'];
+const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };
+
+/**
+ * Tells modules/<name>/tests/cases.yaml of every module of an installed stack, on its real guests, beside the running
+ * control plane and with its own keys: what a hook is given here is what the product gives it.
+ */
+export function moduleStories(demo: Demo, stackName: string): void {
+  let database: Database;
+  let shell: SshGuestShell;
+  let world: StepWorld;
+
+  beforeAll(async () => {
+    const embedded = new EmbeddedPostgres({ directory: demo.state, log: QUIET as never });
+    database = openDatabase({ url: embedded.url });
+    const secrets = new EnvelopeSecretStore(
+      new KyselySecretRows(database),
+      new MasterKeyFile(join(demo.state, 'master-key')),
+    );
+    const key = await sshKeyFrom(secrets);
+    shell = new SshGuestShell({ privateKey: key.privateKey });
+    world = {
+      stacks: new KyselyStackStore(database),
+      secrets,
+      secretSource: new RandomSecretSource(),
+      certificates: new SiteCertificateAuthority(secrets, new SystemClock()),
+      catalogue: new DirectoryCatalogue({ modules: ['modules'], blueprints: ['blueprints'] }),
+      shell,
+      sshPublicKey: key.publicKey,
+      sha256: (text: string) => createHash('sha256').update(text).digest('hex'),
+    } as unknown as StepWorld;
+  });
+
+  afterAll(async () => {
+    await shell?.close();
+    await database?.close();
+  });
+
+  const open = async (name: string): Promise<ModuleOnGuest> => {
+    const recorded = await world.stacks.recorded(SITE);
+    const { modules } = await world.catalogue.load();
+    const instance = recorded.instances.find((entry) => entry.module === name)!;
+    const guest = recorded.guests.find((entry) => entry.instance === instance.id)!;
+    const manifest = modules.find((entry) => entry.name === name)!;
+    return new ModuleOnGuest(world, SITE, stackName, instance, guest, manifest);
+  };
+
+  it.each(MODULES)(
+    'module %s keeps what its cases promise: config, offers that can be used, refusals, a check that tells',
+    async (name) => {
+      const cases = readCases(name);
+      const module = await open(name);
+      const domain = (await world.stacks.getSite(SITE))!.domain;
+      const healthy = { exitCode: 0 };
+
+      // The config arrives in the app, also the second time; what it was before comes back.
+      const config = { ...module.instance.config, ...cases.config };
+      expect(await module.hook('configure', config)).toMatchObject(healthy);
+      expect(await module.hook('configure', config)).toMatchObject(healthy);
+      for (const { run, prints } of module.facts(cases.configured ?? [], domain)) {
+        const { exitCode, output } = await module.script(run);
+        expect({ run, exitCode, output }).toEqual({ run, exitCode: 0, output: expect.stringContaining(prints) });
+      }
+      expect(await module.hook('check', config)).toMatchObject(healthy);
+      expect(await module.hook('configure')).toMatchObject(healthy);
+
+      // Each request is answered twice with the same offer; the offer is used; withdrawn twice, it is of no use any more.
+      const recorded = await world.stacks.recorded(SITE);
+      const consumer = recorded.instances.find((entry) => entry.module === 'wiki')!;
+      const { interfaces } = await world.catalogue.load();
+      const requests = Object.entries(module.facts(cases.provide ?? {}, domain)).flatMap(([provided, list]) =>
+        list.map((request) => ({ provided, request: request as JsonObject })),
+      );
+      const plans = requests.map(({ provided, request }, number) => module.planOf(provided, request, consumer, number));
+      const given: { plan: (typeof plans)[number]; offer: JsonObject }[] = [];
+      try {
+        for (const plan of plans) {
+          const definition = interfaces.find((entry) => entry.name === plan.interface)!;
+          const first = await module.binding('provide', plan);
+          expect({ request: plan.request, ...first }).toMatchObject({ request: plan.request, ...healthy });
+          expect(faultsOf(definition, first)).toEqual([]);
+          expect((await module.binding('provide', plan)).output).toEqual(first.output);
+          given.push({ plan, offer: (first.output as { offer: JsonObject }).offer });
+        }
+        for (const { plan, offer } of given) {
+          const use = module.facts(cases.use?.[plan.provided] ?? 'true', domain);
+          const used = await module.script(use, { offer, request: plan.request });
+          expect({ request: plan.request, ...used }).toMatchObject({ request: plan.request, ...healthy });
+        }
+        expect(await module.hook('check')).toMatchObject(healthy);
+      } finally {
+        for (const { plan } of given) {
+          expect(await module.binding('withdraw', plan)).toMatchObject(healthy);
+          expect(await module.binding('withdraw', plan)).toMatchObject(healthy);
+          await module.forget(plan);
+        }
+      }
+      for (const { plan, offer } of given) {
+        const use = module.facts(cases.use?.[plan.provided] ?? 'false', domain);
+        const used = await module.script(use, { offer, request: plan.request });
+        expect({ withdrawn: plan.request, works: used.exitCode === 0 }).toEqual({
+          withdrawn: plan.request,
+          works: false,
+        });
+      }
+
+      // What must not be given is refused in words for the admin, and nothing of it stays.
+      for (const [provided, list] of Object.entries(module.facts(cases.refuse ?? {}, domain))) {
+        for (const request of list) {
+          const plan = module.planOf(provided, request as JsonObject, consumer, 99);
+          const refused = await module.binding('provide', plan);
+          expect({ request, exitCode: refused.exitCode }).toEqual({ request, exitCode: INPUT_WRONG });
+          expect(refused.error ?? '').not.toBe('');
+          await module.binding('withdraw', plan);
+          await module.forget(plan);
+        }
+      }
+
+      // The check is red while the app is away and green when it is back.
+      if (cases.broken) {
+        expect(await module.script(cases.broken.stop)).toMatchObject(healthy);
+        const red = await module.hook('check');
+        const back = await module.script(cases.broken.start);
+        expect(red.exitCode).not.toBe(0);
+        expect(red.error ?? '').not.toBe('');
+        expect(back).toMatchObject(healthy);
+      }
+      // An app answers a moment after its service has started.
+      let last = await module.hook('check');
+      for (let turn = 0; last.exitCode !== 0 && turn < 10; turn += 1) {
+        await delay(2_000);
+        last = await module.hook('check');
+      }
+      expect(last).toMatchObject(healthy);
+    },
+    4 * 60_000,
+  );
+}

@@ -54,7 +54,7 @@ export function moduleStories(demo: Demo, stackName: string): void {
   });
 
   afterAll(async () => {
-    await shell?.close();
+    shell?.close();
     await database?.close();
   });
 

@@ -150,19 +150,25 @@ export class Demo {
   }
 }
 
-async function labFetch(
+export async function labFetch(
   access: { url: string; token: string; caCertificate: string },
   method: string,
   path: string,
+  form: Readonly<Record<string, string>> = {},
 ): Promise<any> {
   const { request } = await import('node:https');
+  const sent = new URLSearchParams(form).toString();
   return new Promise((done, fail) => {
     const asked = request(
       `${access.url}/api2/json${path}`,
       {
         method,
         ca: access.caCertificate,
-        headers: { authorization: `PVEAPIToken=${access.token}`, 'content-length': '0' },
+        headers: {
+          authorization: `PVEAPIToken=${access.token}`,
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': String(Buffer.byteLength(sent)),
+        },
       },
       (response) => {
         let body = '';
@@ -174,7 +180,7 @@ async function labFetch(
         );
       },
     );
-    asked.on('error', fail).end();
+    asked.on('error', fail).end(sent);
   });
 }
 

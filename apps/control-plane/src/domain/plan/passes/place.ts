@@ -36,7 +36,8 @@ export function place(draft: Draft): void {
       code: 'capacity.insufficient',
       subject: names.join(', ') || draft.input.site.name,
       message: 'No node is online that may take guests, or the storage for guests is not there.',
-      remedy: 'Bring a node online, or correct substrates.*.nodes and storageClasses.guests of the site.',
+      remedy:
+        'Bring a node online, correct substrates.*.nodes and storageClasses.guests of the site, or let bastide doctor tell whether the API token may see them.',
     });
     return;
   }

@@ -80,7 +80,7 @@ export class ModuleOnGuest {
     text: string,
     files: Readonly<Record<string, unknown>> = {},
   ): Promise<{ exitCode: number; output: string }> {
-    const wrapped = `set -euo pipefail; cd "$(mktemp -d)"; trap 'rm -rf "$PWD"' EXIT; cat >all.json
+    const wrapped = `set -euo pipefail; scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT; cd "$scratch"; cat >all.json
 for name in $(jq -r keys[] all.json); do jq ".$name" all.json >"$name.json"; done
 export OFFER=$PWD/offer.json REQUEST=$PWD/request.json
 ${text}`;

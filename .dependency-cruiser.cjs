@@ -29,9 +29,9 @@ module.exports = {
       to: { path: [`${CP}/(http|worker|adapters|documents|config)`, 'node_modules/@nestjs'] },
     },
     {
-      name: 'only-app-module-meets-adapters',
+      name: 'only-composition-meets-adapters',
       severity: 'error',
-      from: { path: `${CP}/`, pathNot: [`${CP}/adapters`, `${CP}/app\\.module\\.ts$`, '\\.spec\\.ts$'] },
+      from: { path: `${CP}/`, pathNot: [`${CP}/adapters`, `${CP}/composition`, '\\.spec\\.ts$'] },
       to: { path: `${CP}/adapters` },
     },
     {

@@ -1,4 +1,4 @@
-/** Injection tokens of what the controllers call; app.module.ts binds them. */
+/** Injection tokens of what the controllers call; src/composition binds them. */
 export const API_TOKEN = Symbol('API_TOKEN');
 export const MAKE_PLAN = Symbol('MAKE_PLAN');
 export const APPLY_PLAN = Symbol('APPLY_PLAN');

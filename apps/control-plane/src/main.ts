@@ -3,9 +3,11 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule, CLOSE, WORKER } from './app.module.js';
+import type { People } from './application/accounts/people.js';
 import { ConfigError, loadConfig } from './config/config.js';
 import { Refusal } from './domain/problem.js';
 import { furnish } from './http/api.js';
+import { PEOPLE } from './http/tokens.js';
 import type { Worker } from './worker/worker.js';
 
 // config → role → Nest; nothing else. Exit codes: 0 asked to end, 1 a fault, 2 the configuration is wrong, 3 a server refuses to work.
@@ -18,10 +20,15 @@ async function main(): Promise<void> {
   });
   furnish(app);
   app.disable('x-powered-by');
+  // A reverse proxy on this machine tells where people come from and whether they came over TLS; nobody else may.
+  app.set('trust proxy', 'loopback');
   const worker = config.role === 'api' ? undefined : app.get<Worker>(WORKER);
   await worker?.start();
   if (config.role === 'worker') await app.init();
-  else await app.listen(config.listen.port, config.listen.host);
+  else {
+    await app.get<People>(PEOPLE).openSetUp();
+    await app.listen(config.listen.port, config.listen.host);
+  }
 
   let ending = false;
   const end = (): void => {

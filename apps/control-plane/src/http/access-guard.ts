@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ApiTokens } from '../application/accounts/api-tokens.js';
+import type { Sessions } from '../application/accounts/sessions.js';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
 import type { PlanStore } from '../application/plans/plan-store.port.js';
 import type { RunStore } from '../application/runs/run-store.port.js';
@@ -11,7 +12,8 @@ import type { PlanId, RunId, StackId } from '../domain/ids.js';
 import { Refusal } from '../domain/problem.js';
 import { ACTS, type Act, actOf, fieldOf, type PrincipalRequest, type RequestPrincipal } from './acts.js';
 import { type Declaration, NEEDS } from './needs.js';
-import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, STACK_STORE } from './tokens.js';
+import { sessionCookie } from './session-cookie.js';
+import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
 
 /** Lets through who has the role that the endpoint declares, on the site it is about. An endpoint without a declaration is refused. */
 @Injectable()
@@ -19,6 +21,7 @@ export class AccessGuard implements CanActivate {
   constructor(
     @Inject(API_TOKEN) private readonly localToken: string,
     @Inject(API_TOKENS) private readonly tokens: ApiTokens,
+    @Inject(SESSIONS) private readonly sessions: Sessions,
     @Inject(AUDIT_LOG) private readonly log: AuditLog,
     @Inject(STACK_STORE) private readonly stacks: StackStore,
     @Inject(RUN_STORE) private readonly runs: RunStore,
@@ -30,20 +33,30 @@ export class AccessGuard implements CanActivate {
     const targets = [context.getHandler(), context.getClass()];
     const declared = this.reflector.getAllAndOverride<Declaration | undefined>(NEEDS, targets);
     if (!declared) throw new Error(`${targets[1]?.name}.${targets[0]?.name} does not declare what it needs`);
-    if (declared.role === 'anonymous') return true;
     const request = context.switchToHttp().getRequest<PrincipalRequest>();
+    refuseOtherSites(request);
     const principal = await this.#principalOf(request);
+    if (principal) request.principal = principal;
+    if (declared.role === 'anonymous') return true;
     if (!principal) {
       throw new Refusal({
         code: 'auth.missing',
         subject: `${request.method} ${request.path}`,
-        message: 'The request carries no valid token.',
+        message: 'The request carries neither a session that is open nor a valid token.',
         remedy:
-          'Send Authorization: Bearer with an API token, or the content of the token file that the control plane names at its start.',
+          'Log in again, or send Authorization: Bearer with an API token, or the content of the token file that the control plane names at its start.',
       });
     }
-    request.principal = principal;
+    this.#refuseForgery(request, principal);
     if (declared.role === 'account') return true;
+    if (principal.login?.account.passwordTemporary) {
+      throw new Refusal({
+        code: 'auth.password_temporary',
+        subject: principal.name,
+        message: 'Your password was made up by an admin.',
+        remedy: 'Choose your own first (POST /account/password).',
+      });
+    }
     if (allows(principal.grants, declared.role, await this.#placeOf(declared, request))) return true;
     const act = this.reflector.get<Act | undefined>(ACTS, context.getHandler());
     if (act) {
@@ -60,7 +73,7 @@ export class AccessGuard implements CanActivate {
 
   async #principalOf(request: PrincipalRequest): Promise<RequestPrincipal | undefined> {
     const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (given === undefined) return undefined;
+    if (given === undefined) return await this.#loggedIn(request);
     const a = Buffer.from(given);
     const b = Buffer.from(this.localToken);
     if (a.length === b.length && timingSafeEqual(a, b)) {
@@ -68,6 +81,26 @@ export class AccessGuard implements CanActivate {
     }
     const token = await this.tokens.find(given);
     return token && { name: token.name, kind: 'token', grants: [{ role: token.role, site: token.site }] };
+  }
+
+  async #loggedIn(request: PrincipalRequest): Promise<RequestPrincipal | undefined> {
+    const cookie = sessionCookie(request);
+    const login = cookie === undefined ? undefined : await this.sessions.find(cookie);
+    return login && { name: login.account.name, kind: 'account', grants: login.account.grants, login };
+  }
+
+  /** A browser sends the cookie whoever made it ask; only our own pages know the token that goes with it. */
+  #refuseForgery(request: PrincipalRequest, { login }: RequestPrincipal): void {
+    if (!login || SAFE.has(request.method)) return;
+    const given = Buffer.from(String(request.headers['x-csrf-token'] ?? ''));
+    const expected = Buffer.from(this.sessions.csrfToken(login.token));
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return;
+    throw new Refusal({
+      code: 'auth.csrf',
+      subject: `${request.method} ${request.path}`,
+      message: 'The request does not carry the session’s csrfToken.',
+      remedy: 'Send it as X-CSRF-Token; GET /session tells it. Reload the page.',
+    });
   }
 
   /** What does not exist is treated as something of all sites: the answer does not tell a stranger whether it does. */
@@ -84,4 +117,18 @@ export class AccessGuard implements CanActivate {
             : fieldOf(request, site);
     return found === undefined ? 'all' : { site: found };
   }
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** A page of another site that makes a browser change something here: browsers say so themselves (Fetch Metadata). Log-in has no session yet whose token could tell. */
+function refuseOtherSites(request: PrincipalRequest): void {
+  const from = request.headers['sec-fetch-site'];
+  if (SAFE.has(request.method) || from === undefined || from === 'same-origin' || from === 'none') return;
+  throw new Refusal({
+    code: 'auth.csrf',
+    subject: `${request.method} ${request.path}`,
+    message: 'The request comes from a page of another site.',
+    remedy: 'Use the dashboard at its own address.',
+  });
 }

@@ -4,6 +4,8 @@ import { type INestApplication, Module, RequestMethod } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import { RandomSecretSource } from '../adapters/secrets/random-secret-source.js';
 import { type ApiToken, ApiTokens } from '../application/accounts/api-tokens.js';
+import type { OpenSession } from '../application/accounts/sessions.js';
+import type { Account } from '../domain/account/account.js';
 import type { AccountRole } from '../domain/account/roles.js';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
 import { Refusal } from '../domain/problem.js';
@@ -42,10 +44,33 @@ const apiTokens = new ApiTokens(
   new RandomSecretSource(),
   (text) => createHash('sha256').update(text).digest('hex'),
 );
+/** Cookie → who is logged in with it. */
+const logins = new Map<string, OpenSession>();
+function logIn(name: string, more: Partial<Account> = {}): string {
+  const cookie = `${name}-cookie-of-twenty-characters`;
+  const account: Account = {
+    id: `acc_${name}`,
+    name,
+    displayName: name,
+    grants: [{ role: 'admin', site: null }],
+    disabled: false,
+    passwordTemporary: false,
+    createdAt: 1,
+    ...more,
+  };
+  const times = { createdAt: 1, lastSeenAt: 1, expiresAt: 9 };
+  const session = { id: `ses_${name}`, accountId: account.id, ...times, address: '', userAgent: '' };
+  logins.set(cookie, { account, session, token: cookie });
+  return `bastide_session=${cookie}`;
+}
 const audited: AuditAct[] = [];
 const fakes: Record<symbol, unknown> = {
   [tokens.API_TOKEN]: 'the-local-token',
   [tokens.API_TOKENS]: useCase({ find: (token: string) => apiTokens.find(token) }),
+  [tokens.SESSIONS]: useCase({
+    find: async (cookie: string) => logins.get(cookie),
+    csrfToken: (cookie: string) => `csrf of ${cookie}`,
+  }),
   [tokens.AUDIT_LOG]: useCase({ append: async (act: AuditAct) => void audited.push(act) }),
   [tokens.STACK_STORE]: useCase({
     getStack: async (id: string) => (id === 'x' ? { site: 'town' } : undefined),
@@ -122,12 +147,14 @@ describe('who reaches which endpoint', () => {
       const open = declared.role === 'anonymous';
       expect((await ask(method, path)) === 401).toBe(!open);
       expect((await ask(method, path, `bst_${'A'.repeat(43)}`)) === 401).toBe(!open);
-      expect([401, 403]).not.toContain(await ask(method, path, 'the-local-token'));
+      // What is about oneself, a token is refused: it is nobody.
+      const oneself = declared.role === 'account';
+      expect([401, 403].includes(await ask(method, path, 'the-local-token'))).toBe(oneself);
       for (const role of ROLES) {
         for (const site of ['town', 'village', null]) {
           const role_ = declared.role as AccountRole;
           const there = site === null || declared.site === 'any' || (declared.site !== 'all' && site === 'town');
-          const may = open || declared.role === 'account' || (ENOUGH[role_].includes(role) && there);
+          const may = open || (!oneself && ENOUGH[role_].includes(role) && there);
           const status = await ask(method, path, secrets.get(`${role} ${site}`));
           expect({ role, site, refused: status === 403 || status === 401 }).toEqual({ role, site, refused: !may });
         }
@@ -146,6 +173,59 @@ describe('who reaches which endpoint', () => {
     const headers = { authorization: `Bearer ${secrets.get('viewer village')}` };
     expect(await (await fetch(`${url}/runs`, { headers })).json()).toEqual([{ site: 'village' }]);
     expect(await (await fetch(`${url}/sites`, { headers })).json()).toMatchObject([{ name: 'village' }]);
+  });
+
+  describe('with a session of a browser', () => {
+    const send = async (method: string, path: string, headers: Record<string, string>): Promise<string> => {
+      const response = await fetch(url + path, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(method === 'GET' ? {} : { body: '{}' }),
+      });
+      const { code } = (await response.json().catch(() => ({}))) as { code?: string };
+      return code ?? String(response.status);
+    };
+
+    it.each(endpoints.filter(({ method, declared }) => method !== 'GET' && declared.role !== 'anonymous'))(
+      'nothing is changed without the session’s own token: $method $path',
+      async ({ method, path }) => {
+        const cookie = logIn('ada');
+        const at = path.replace(':id', 'x').replace(':name', 'town');
+        expect(await send(method, at, { cookie })).toBe('auth.csrf');
+        expect(await send(method, at, { cookie, 'x-csrf-token': 'csrf of another-cookie' })).toBe('auth.csrf');
+        const own = { cookie, 'x-csrf-token': `csrf of ${cookie.slice('bastide_session='.length)}` };
+        expect(await send(method, at, own)).not.toMatch(/^auth/);
+      },
+    );
+
+    it('looking needs no token', async () => {
+      expect(await send('GET', '/sites', { cookie: logIn('ada') })).toBe('200');
+    });
+
+    it.each(['cross-site', 'same-site'])('a page of another site cannot log a browser in or out (%s)', async (from) => {
+      expect(await send('POST', '/session', { 'sec-fetch-site': from })).toBe('auth.csrf');
+      expect(await send('DELETE', '/session', { 'sec-fetch-site': from, cookie: logIn('ada') })).toBe('auth.csrf');
+      expect(await send('POST', '/session', { 'sec-fetch-site': 'same-origin' })).toBe('request.invalid');
+    });
+
+    it('whoever has a password that an admin made up can do nothing but choose their own', async () => {
+      const cookie = logIn('bob', { passwordTemporary: true });
+      expect(await send('GET', '/sites', { cookie })).toBe('auth.password_temporary');
+      const csrf = `csrf of ${cookie.slice('bastide_session='.length)}`;
+      expect(await send('POST', '/account/password', { cookie, 'x-csrf-token': csrf })).toBe('request.invalid');
+    });
+
+    it('roles of the account count', async () => {
+      const cookie = logIn('eve', { grants: [{ role: 'viewer', site: 'town' }] });
+      expect(await send('GET', '/accounts', { cookie })).toBe('auth.forbidden');
+      expect(await send('GET', '/sites', { cookie })).toBe('200');
+    });
+
+    it('a cookie that nobody is logged in with is as good as none', async () => {
+      expect(await send('GET', '/sites', { cookie: 'bastide_session=unknown-of-twenty-characters' })).toBe(
+        'auth.missing',
+      );
+    });
   });
 
   it('who is refused for lack of a role is in the audit', async () => {

@@ -10,6 +10,7 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { catchError, from, mergeMap, type Observable } from 'rxjs';
+import type { OpenSession } from '../application/accounts/sessions.js';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
 import { allows, type Grant } from '../domain/account/roles.js';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
@@ -22,10 +23,16 @@ export interface RequestPrincipal {
   readonly name: string;
   readonly kind: AuditAct['actorKind'];
   readonly grants: readonly Grant[];
+  /** Somebody who logged in at a browser. */
+  readonly login?: OpenSession;
 }
 
 /** Express' request after the guard. */
-export type PrincipalRequest = Request & { principal?: RequestPrincipal };
+export type PrincipalRequest = Request & {
+  principal?: RequestPrincipal;
+  /** What the act is about, where neither path nor body may say it. */
+  actSubject?: string;
+};
 
 export const ACTS = 'bastide:acts';
 
@@ -43,6 +50,18 @@ export const Actor = createParamDecorator(
   (_: unknown, context: ExecutionContext): string =>
     context.switchToHttp().getRequest<PrincipalRequest>().principal?.name ?? 'nobody',
 );
+
+/** The browser's session of who asks; an endpoint about oneself means nothing to a token. */
+export const Login = createParamDecorator((_: unknown, context: ExecutionContext): OpenSession => {
+  const login = context.switchToHttp().getRequest<PrincipalRequest>().principal?.login;
+  if (login) return login;
+  throw new Refusal({
+    code: 'auth.forbidden',
+    subject: 'account',
+    message: 'This is about the person who logged in; a token is nobody.',
+    remedy: 'Log in with name and password.',
+  });
+});
 
 /** Writes what `@Acts` declares. The answer waits for the row: an act that nobody can read about later is told as a failure. */
 @Injectable()
@@ -84,9 +103,9 @@ export function actOf(
   return {
     actor: request.principal?.name ?? 'nobody',
     actorKind: request.principal?.kind ?? 'system',
-    ...(request.socket.remoteAddress ? { address: request.socket.remoteAddress } : {}),
+    ...(request.ip ? { address: request.ip } : {}),
     action: act.action,
-    subject: fieldOf(request, act.subject) ?? request.path,
+    subject: request.actSubject ?? fieldOf(request, act.subject) ?? request.path,
     ...(site ? { site } : {}),
   };
 }

@@ -1,12 +1,15 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import helmet from 'helmet';
+import { AccountController } from './controllers/account.controller.js';
+import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
 import { HealthController } from './controllers/health.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
+import { SessionController } from './controllers/session.controller.js';
 import { SitesController } from './controllers/sites.controller.js';
 import { StacksController } from './controllers/stacks.controller.js';
 import { TokensController } from './controllers/tokens.controller.js';
@@ -22,6 +25,9 @@ export const CONTROLLERS = [
   ArtifactsController,
   AuditController,
   TokensController,
+  SessionController,
+  AccountController,
+  AccountsController,
   HealthController,
 ];
 

@@ -9,7 +9,7 @@ import { furnish } from './api.js';
 import { toCsv } from './controllers/audit.controller.js';
 import { ApplyRequestDto } from './dto/requests.js';
 import { Needs } from './needs.js';
-import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, STACK_STORE } from './tokens.js';
+import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
 
 const written: AuditAct[] = [];
 
@@ -44,6 +44,7 @@ class ThingsController {
     { provide: API_TOKEN, useValue: 'right' },
     { provide: AUDIT_LOG, useValue: { append: async (act: AuditAct) => void written.push(act) } },
     { provide: API_TOKENS, useValue: { find: async () => undefined } },
+    { provide: SESSIONS, useValue: { find: async () => undefined } },
     { provide: RUN_STORE, useValue: { get: async () => undefined } },
     { provide: PLAN_STORE, useValue: {} },
     { provide: STACK_STORE, useValue: {} },

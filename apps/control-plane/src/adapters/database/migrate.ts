@@ -2,6 +2,7 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import { first } from './migrations/0001-first.js';
 import { audit } from './migrations/0002-audit.js';
 import { apiTokens } from './migrations/0003-api-tokens.js';
+import { accounts } from './migrations/0004-accounts.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -9,6 +10,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-audit': audit,
   '0003-api-tokens': apiTokens,
+  '0004-accounts': accounts,
 };
 
 /**

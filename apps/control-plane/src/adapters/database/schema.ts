@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
-import type { AccountRole } from '../../domain/account/roles.js';
+import type { Language } from '../../domain/account/account.js';
+import type { AccountRole, Grant } from '../../domain/account/roles.js';
 import type { AuditAct } from '../../domain/audit/audit-chain.js';
 import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
@@ -177,6 +178,49 @@ export interface ApiTokensTable {
   made_by: string;
 }
 
+export interface AccountsTable {
+  id: string;
+  name: string;
+  display_name: string;
+  email: string | null;
+  language: Language | null;
+  grants: Document<readonly Grant[]>;
+  disabled: boolean;
+  password_hash: string | null;
+  password_temporary: boolean;
+  created_at: Time;
+  last_seen_at: OptionalTime;
+}
+
+export interface SessionsTable {
+  id: string;
+  account: string;
+  hash: string;
+  created_at: Time;
+  last_seen_at: Time;
+  expires_at: Time;
+  address: string;
+  user_agent: string;
+}
+
+export interface LoginFailuresTable {
+  key: string;
+  count: number;
+  last_at: Time;
+  previous_at: Time;
+}
+
+export interface OneTimeCodesTable {
+  account: string;
+  confirmed: boolean;
+  last_step: string | number;
+}
+
+export interface RecoveryCodesTable {
+  account: string;
+  hash: string;
+}
+
 export interface Tables {
   sites: SitesTable;
   stacks: StacksTable;
@@ -193,4 +237,9 @@ export interface Tables {
   audit_entries: AuditEntriesTable;
   audit_head: AuditHeadTable;
   api_tokens: ApiTokensTable;
+  accounts: AccountsTable;
+  sessions: SessionsTable;
+  login_failures: LoginFailuresTable;
+  one_time_codes: OneTimeCodesTable;
+  recovery_codes: RecoveryCodesTable;
 }

@@ -1,0 +1,87 @@
+import type { Account } from '../../domain/account/account.js';
+import { Refusal } from '../../domain/problem.js';
+import type { Clock, NewId } from '../clock.port.js';
+import type { SecretSource } from '../secrets/secret-store.port.js';
+import type { Session, SessionStore } from './account-store.port.js';
+
+/** Where a log-in comes from, as the edge saw it. */
+export interface Origin {
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+/** A session with what only its holder has. `token` goes into the cookie and nowhere else. */
+export interface OpenSession {
+  readonly session: Session;
+  readonly account: Account;
+  readonly token: string;
+}
+
+const IDLE_MS = 12 * 3_600_000;
+const LONGEST_MS = 7 * 24 * 3_600_000;
+/** A busy browser does not write a row per request. */
+const SEEN_EVERY_MS = 60_000;
+
+/** Browsers that are logged in: opened with a new token every time, ended by idling, age, or revocation. */
+export class Sessions {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly newId: NewId,
+    private readonly random: SecretSource,
+    private readonly sha256: (text: string) => string,
+  ) {}
+
+  /** `instead`: the session that the browser had before; its token must not live on (session fixation). */
+  async open(account: Account, origin: Origin, instead?: Session): Promise<OpenSession> {
+    const now = this.clock.now();
+    await this.store.sweep(now, now - IDLE_MS);
+    const token = this.random.generate({ length: 43, alphabet: 'base64url' });
+    const session: Session = {
+      id: this.newId.next('ses'),
+      accountId: account.id,
+      createdAt: now,
+      lastSeenAt: now,
+      expiresAt: now + LONGEST_MS,
+      address: origin.address,
+      userAgent: origin.userAgent.slice(0, 300),
+    };
+    await this.store.insert(session, this.sha256(token));
+    if (instead) await this.store.remove(instead.accountId, instead.id);
+    return { session, account, token };
+  }
+
+  /** The session of a cookie, unless it is unknown, over, or of somebody who is disabled. */
+  async find(token: string): Promise<OpenSession | undefined> {
+    const found = await this.store.find(this.sha256(token));
+    if (!found || found.account.disabled) return undefined;
+    const now = this.clock.now();
+    const { session } = found;
+    if (session.expiresAt <= now || session.lastSeenAt + IDLE_MS <= now) return undefined;
+    if (session.lastSeenAt + SEEN_EVERY_MS < now) await this.store.seen(session, now);
+    return { ...found, token };
+  }
+
+  /** What a page sends back with everything it changes. Bound to the session's token, so it needs no place of its own. */
+  csrfToken(token: string): string {
+    return this.sha256(`csrf ${token}`);
+  }
+
+  list(accountId: string): Promise<readonly Session[]> {
+    return this.store.list(accountId);
+  }
+
+  async close(accountId: string, id: string): Promise<void> {
+    if (await this.store.remove(accountId, id)) return;
+    throw new Refusal({
+      code: 'not_found',
+      subject: `session ${id}`,
+      message: 'You have no such session.',
+      remedy: 'Look at the list of your sessions.',
+    });
+  }
+
+  async closeAll(accountId: string, keep?: string): Promise<void> {
+    await this.store.removeAll(accountId, keep);
+  }
+}

@@ -1,0 +1,95 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post } from '@nestjs/common';
+import { ApiDefaultResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { OneTimeCodes } from '../../application/accounts/one-time-codes.js';
+import type { People } from '../../application/accounts/people.js';
+import type { OpenSession, Sessions } from '../../application/accounts/sessions.js';
+import { Acts, Login } from '../acts.js';
+import {
+  AccountDto,
+  AuthenticatorDto,
+  ChangeOwnAccountDto,
+  ChoosePasswordDto,
+  CodeDto,
+  OwnSessionDto,
+  ProvePasswordDto,
+  RecoveryCodesDto,
+  toAccountDto,
+} from '../dto/accounts.js';
+import { ProblemDto } from '../dto/responses.js';
+import { Needs } from '../needs.js';
+import { ONE_TIME_CODES, PEOPLE, SESSIONS } from '../tokens.js';
+
+/** What people do about themselves. */
+@ApiTags('account')
+@ApiDefaultResponse({ type: ProblemDto })
+@Needs('account')
+@Controller('account')
+export class AccountController {
+  constructor(
+    @Inject(PEOPLE) private readonly people: People,
+    @Inject(SESSIONS) private readonly sessions: Sessions,
+    @Inject(ONE_TIME_CODES) private readonly codes: OneTimeCodes,
+  ) {}
+
+  @Patch()
+  @Acts('account.changed')
+  @ApiOkResponse({ type: AccountDto })
+  async change(@Body() body: ChangeOwnAccountDto, @Login() { account }: OpenSession): Promise<AccountDto> {
+    return toAccountDto(await this.people.change(account.id, body), await this.codes.isOn(account.id));
+  }
+
+  @Post('password')
+  @HttpCode(204)
+  @Acts('account.password_chosen')
+  @ApiNoContentResponse({ description: 'All other sessions of the account are over.' })
+  async choosePassword(@Body() body: ChoosePasswordDto, @Login() { account, session }: OpenSession): Promise<void> {
+    await this.people.choosePassword(account.id, body.current, body.new, session.id);
+  }
+
+  @Post('totp')
+  @HttpCode(200)
+  @Acts('account.totp_begun')
+  @ApiOkResponse({ type: AuthenticatorDto })
+  async beginTotp(@Login() { account }: OpenSession): Promise<AuthenticatorDto> {
+    return await this.codes.begin(account.id, account.name);
+  }
+
+  @Post('totp/confirm')
+  @HttpCode(200)
+  @Acts('account.totp_confirmed')
+  @ApiOkResponse({ type: RecoveryCodesDto })
+  async confirmTotp(@Body() { code }: CodeDto, @Login() { account }: OpenSession): Promise<RecoveryCodesDto> {
+    return { recoveryCodes: [...(await this.codes.confirm(account.id, code))] };
+  }
+
+  @Post('totp/remove')
+  @HttpCode(204)
+  @Acts('account.totp_removed')
+  @ApiNoContentResponse()
+  async removeTotp(@Body() { password }: ProvePasswordDto, @Login() { account }: OpenSession): Promise<void> {
+    await this.people.provePassword(account, password, 'password');
+    await this.codes.remove(account.id);
+  }
+
+  @Get('sessions')
+  @ApiOkResponse({ type: [OwnSessionDto] })
+  async listSessions(@Login() { account, session }: OpenSession): Promise<OwnSessionDto[]> {
+    const own = await this.sessions.list(account.id);
+    return own.map(({ id, createdAt, lastSeenAt, address, userAgent }) => ({
+      id,
+      current: id === session.id,
+      createdAt,
+      lastSeenAt,
+      address,
+      userAgent,
+    }));
+  }
+
+  @Delete('sessions/:id')
+  @HttpCode(204)
+  @Acts('session.closed', 'param:id')
+  @ApiNoContentResponse()
+  async closeSession(@Param('id') id: string, @Login() { account }: OpenSession): Promise<void> {
+    await this.sessions.close(account.id, id);
+  }
+}

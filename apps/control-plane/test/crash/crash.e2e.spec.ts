@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import type { RunId } from '../../src/domain/ids.js';
 import { EngineDatabase } from '../engine/engine-database.js';
-import { privatePostgres, privateRedis } from '../engine/private-servers.js';
+import { type PrivateServer, privatePostgres, privateRedis } from '../engine/private-servers.js';
 import { type EndState, endState } from './end-state.js';
 import { deathsIn, diedIn, everyBoundary, faultsOf, planKills } from './kill-plan.js';
 import { Product } from './product.js';
@@ -37,6 +39,12 @@ describe('an install of team whose workers die', () => {
     return deathsIn(world)
       .flatMap(({ at }) => starts.find((start) => start > at)! - at || [])
       .sort((a, b) => a - b);
+  };
+  /** Waits for a task of the lab. */
+  const done = async (task: string): Promise<void> => {
+    const path = `/nodes/lab1/tasks/${encodeURIComponent(task)}/status`;
+    while ((await product.lab('GET', path)).status === 'running') await delay(50);
+    expect((await product.lab('GET', path)).exitstatus).toMatch(/^(OK|WARNINGS)/);
   };
   const remove = async (world: string): Promise<void> => {
     await staff({ count: 1, world });
@@ -93,4 +101,87 @@ describe('an install of team whose workers die', () => {
     );
     await remove(world);
   }, 300_000);
+
+  it('B14: two workers killed in turn, Redis flushed and restarted, PostgreSQL restarted: the same end', async () => {
+    const world = product.world('servers');
+    const { run } = await product.begin(team);
+    const two = await staff({ count: 2, world, hookMs: 400 });
+    const state = async (): Promise<string> => (await product.ask('GET', `/runs/${run}`)).run.state;
+    const faults: [string, () => Promise<unknown>][] = [
+      ['one of two workers killed', () => two.killOne()],
+      ['Redis flushed', () => flushed(redis.url)],
+      ['the other worker killed', () => two.killOne()],
+      ['Redis restarted', () => restarted(redis)],
+      ['worker killed', () => two.killOne()],
+      ['PostgreSQL restarted', () => restarted(postgres)],
+      ['worker killed', () => two.killOne()],
+    ];
+    for (const [, inject] of faults) {
+      await delay(1_200);
+      expect(await state()).toBe('running');
+      await inject();
+    }
+    await product.ends(run, 'succeeded', 120_000);
+    await two.stop();
+    expect(doubled(world)).toEqual([]);
+    expect(await look(world)).toEqual(calm);
+    process.stderr.write(
+      `crash score: ${faults.length} of ${faults.length} faults of workers, Redis and PostgreSQL survived\n`,
+    );
+    await remove(world);
+  }, 240_000);
+
+  it('P4: a removal leaves a stranger alone who has taken the id of a guest that was deleted by hand', async () => {
+    const world = product.world('stranger');
+    await staff({ count: 2, world });
+    await product.ends((await product.begin(team)).run, 'succeeded', 60_000);
+    const [wiki] = (
+      await engine.database.db.selectFrom('guests').where('key', '=', 'team/wiki/app').select('body').execute()
+    ).map(({ body }) => body);
+    const vmid = `${wiki!.vmid}`;
+    const lxc = '/nodes/lab1/lxc';
+    await done(await product.lab('POST', `${lxc}/${vmid}/status/stop`));
+    await done(await product.lab('DELETE', `${lxc}/${vmid}`));
+    await done(
+      await product.lab('POST', lxc, {
+        vmid,
+        hostname: 'stranger',
+        ostemplate: wiki!.spec.image,
+        rootfs: 'local-zfs:2',
+      }),
+    );
+    await done(await product.lab('POST', `${lxc}/${vmid}/status/start`));
+    const stranger = async (): Promise<unknown> => [
+      await product.lab('GET', `${lxc}/${vmid}/config`),
+      (await product.lab('GET', `${lxc}/${vmid}/status/current`)).status,
+    ];
+    const before = await stranger();
+
+    const removal = await product.begin({ site: 'town', stack: 'team', remove: true });
+    const { steps } = await product.ends(removal.run, 'failed', 60_000);
+    const failed = steps.filter((step: { state: string }) => step.state === 'failed');
+    expect(failed.map((step: { id: string; failure: { code: string } }) => [step.id, step.failure.code])).toEqual([
+      [expect.stringContaining('wiki.app'), 'guest.not_ours'],
+    ]);
+    expect(await stranger()).toEqual(before);
+
+    // It moves out, and the removal goes on from where it stopped.
+    await done(await product.lab('POST', `${lxc}/${vmid}/status/stop`));
+    await done(await product.lab('DELETE', `${lxc}/${vmid}`));
+    await product.ask('POST', `/runs/${removal.run}/retry`, {});
+    await product.ends(removal.run, 'succeeded', 60_000);
+    expect((await look(world)).machines).toEqual([]);
+  }, 240_000);
 });
+
+async function restarted(server: PrivateServer): Promise<void> {
+  await server.stop();
+  await delay(800);
+  await server.start();
+}
+
+async function flushed(url: string): Promise<void> {
+  const admin = new Redis(url);
+  await admin.flushall();
+  admin.disconnect();
+}

@@ -153,7 +153,11 @@ export class Product {
 
   /** The last lines that the processes said. */
   said(): string {
-    return readFileSync(join(this.state, 'said'), 'utf8').split('\n').slice(-60).join('\n');
+    const lines = readFileSync(join(this.state, 'said'), 'utf8').split('\n');
+    return lines
+      .slice(-40)
+      .map((line) => line.slice(0, 300))
+      .join('\n');
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Product, StartedWorker } from './product.js';
 
@@ -73,8 +74,19 @@ export class WorkerCrew {
     return ready;
   }
 
-  private boot(): Promise<StartedWorker> {
-    const { world, hookMs = 0, leaseMs = 1_000, sweepMs = 250, concurrency = 8 } = this.options;
+  /** Where a server is away just now no worker comes up; it is tried again. */
+  private async boot(tries = 20): Promise<StartedWorker> {
+    try {
+      return await this.bootOnce();
+    } catch (error) {
+      if (tries === 0 || !this.on) throw error;
+      await delay(200);
+      return this.boot(tries - 1);
+    }
+  }
+
+  private bootOnce(): Promise<StartedWorker> {
+    const { world, hookMs = 0, leaseMs = 800, sweepMs = 200, concurrency = 8 } = this.options;
     return this.product.startWorker(SCRIPT, [world, `${hookMs}`], {
       BASTIDE_LEASE_MS: `${leaseMs}`,
       BASTIDE_SWEEP_MS: `${sweepMs}`,

@@ -20,6 +20,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalogue/blueprints/{blueprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["catalogue_blueprint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites": {
         parameters: {
             query?: never;
@@ -126,6 +142,38 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["plans_apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["events_follow"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -318,6 +366,102 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["stacks_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_listChecks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/guests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_guests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["stacks_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/secrets/{instance}/{name}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stacks_reveal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -679,6 +823,14 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        NeedsDto: {
+            guests: number;
+            cpus: number;
+            memoryMiB: number;
+            diskGiB: number;
+            /** @description To be fetched at the install. */
+            artifactMiB: number;
+        };
         CatalogueBlueprintDto: {
             name: string;
             version: string;
@@ -696,6 +848,14 @@ export interface components {
             modules: string[];
             includes: string[];
             sizes: string[];
+            needs: {
+                [key: string]: components["schemas"]["NeedsDto"];
+            };
+        };
+        OriginDto: {
+            upstream: string;
+            jurisdiction?: string;
+            governance?: string;
         };
         CatalogueModuleDto: {
             name: string;
@@ -706,6 +866,12 @@ export interface components {
             tier: string;
             category: string;
             licence: string;
+            /** @description homepage, source, documentation */
+            links: {
+                [key: string]: unknown;
+            };
+            origin?: components["schemas"]["OriginDto"];
+            needs: components["schemas"]["NeedsDto"];
             provides: string[];
             requires: string[];
         };
@@ -731,6 +897,47 @@ export interface components {
             modules: components["schemas"]["CatalogueModuleDto"][];
             interfaces: string[];
             diagnostics: components["schemas"]["DiagnosticDto"][];
+        };
+        GraphNodeDto: {
+            /** @description Instance name. */
+            id: string;
+            module: string;
+            title: string;
+            /** @enum {string} */
+            tier: "foundation" | "app";
+            /** @description The component that switches it; absent: always there. */
+            component?: string;
+        };
+        GraphEdgeDto: {
+            from: string;
+            to: string;
+            requirement: string;
+            interface: string;
+        };
+        BlueprintGraphDto: {
+            nodes: components["schemas"]["GraphNodeDto"][];
+            edges: components["schemas"]["GraphEdgeDto"][];
+        };
+        BlueprintDetailDto: {
+            name: string;
+            version: string;
+            title: string;
+            summary: string;
+            audience?: string;
+            /** @description Parameter name → schema, included blueprints’ too. */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** @description Component name → title, default, modules. */
+            components: {
+                [key: string]: unknown;
+            };
+            sizes: string[];
+            graph: components["schemas"]["BlueprintGraphDto"];
+            /** @description Size → what it takes with every component on. */
+            needs: {
+                [key: string]: components["schemas"]["NeedsDto"];
+            };
         };
         SiteDto: {
             name: string;
@@ -845,6 +1052,68 @@ export interface components {
             /** @description The run that this one takes back. */
             undoes?: string;
         };
+        StackDto: {
+            id: string;
+            name: string;
+            site: string;
+            blueprint: string;
+            blueprintVersion: string;
+            /** @enum {string} */
+            state: "present" | "removed";
+            /** @description Its newest run. */
+            latestRun?: components["schemas"]["RunDto"];
+        };
+        LinkDto: {
+            instance: string;
+            title: string;
+            url: string;
+        };
+        StackSummaryDto: {
+            stack: components["schemas"]["StackDto"];
+            /** @description Of its blueprint. */
+            title: string;
+            /** @enum {string} */
+            health: "healthy" | "failing" | "unknown" | "changing" | "failed";
+            checkedAt?: number;
+            failingChecks: number;
+            links: components["schemas"]["LinkDto"][];
+        };
+        TodoDto: {
+            id: string;
+            /** @enum {string} */
+            kind: "run-failed" | "run-cancelled" | "check-failing" | "never-checked";
+            /** @enum {string} */
+            severity: "required" | "recommended" | "info";
+            stack: string;
+            run?: string;
+            /** @description How many checks fail. */
+            count?: number;
+        };
+        ChangeDto: {
+            seq: number;
+            at: number;
+            actor: string;
+            action: string;
+            subject: string;
+            site?: string;
+        };
+        OverviewDto: {
+            /** @description Connected sites that one may see. */
+            sites: number;
+            stacks: components["schemas"]["StackSummaryDto"][];
+            todos: components["schemas"]["TodoDto"][];
+            running: components["schemas"]["RunDto"][];
+            /** @description Newest first. */
+            recent: components["schemas"]["RunDto"][];
+            /** @description Newest first. */
+            changes: components["schemas"]["ChangeDto"][];
+        };
+        DecisionsDto: {
+            cancel: boolean;
+            retry: boolean;
+            undo: boolean;
+            leave: boolean;
+        };
         RunStepDto: {
             id: string;
             label: string;
@@ -874,6 +1143,12 @@ export interface components {
             remainingMs?: number;
         };
         RunDetailDto: {
+            /** @description What the run touches: the blast radius of its plan. */
+            touched: components["schemas"]["TouchedDto"][];
+            /** @description What may be decided about it now. */
+            decisions: components["schemas"]["DecisionsDto"];
+            /** @description Expected time of the whole run, milliseconds. */
+            estimateMs: number;
             run: components["schemas"]["RunDto"];
             steps: components["schemas"]["RunStepDto"][];
             progress: components["schemas"]["ProgressDto"];
@@ -891,23 +1166,19 @@ export interface components {
             /** @description Step ids to start from; default: every failed step. */
             from?: string[];
         };
-        StackDto: {
-            id: string;
-            name: string;
-            site: string;
-            blueprint: string;
-            blueprintVersion: string;
-            /** @enum {string} */
-            state: "present" | "removed";
-            /** @description Its newest run. */
-            latestRun?: components["schemas"]["RunDto"];
-        };
         StackGuestDto: {
             name: string;
             hostname: string;
             address: string;
             node: string;
             vmid: number;
+            /** @enum {string} */
+            kind: "container" | "vm";
+            zone: string;
+            cpus: number;
+            memoryMiB: number;
+            /** @description With its volumes. */
+            diskGiB: number;
         };
         StackInstanceDto: {
             name: string;
@@ -916,11 +1187,8 @@ export interface components {
             appVersion: string;
             ready: boolean;
             guests: components["schemas"]["StackGuestDto"][];
-        };
-        LinkDto: {
-            instance: string;
-            title: string;
-            url: string;
+            /** @description Of the module in the catalogue. */
+            newestVersion?: string;
         };
         StackBindingDto: {
             consumer: string;
@@ -947,6 +1215,98 @@ export interface components {
             /** @description Last lines of what the check said. */
             tail: string[];
             error?: string;
+        };
+        CheckEntryDto: {
+            at: number;
+            instance: string;
+            guest: string;
+            healthy: boolean;
+            tail: string[];
+            error?: string;
+            /** @description Who asked; schedule for the regular ones. */
+            by: string;
+        };
+        FieldDto: {
+            name: string;
+            /** @description JSON Schema of the field. */
+            schema: {
+                [key: string]: unknown;
+            };
+            /** @description Absent: the default, or a secret. */
+            value?: string | number | boolean | unknown[] | {
+                [key: string]: unknown;
+            };
+        };
+        ComponentChoiceDto: {
+            name: string;
+            title: string;
+            value: boolean;
+        };
+        SizeChoiceDto: {
+            value: string;
+            choices: string[];
+        };
+        InstanceFieldsDto: {
+            instance: string;
+            module: string;
+            fields: components["schemas"]["FieldDto"][];
+        };
+        StackConfigurationDto: {
+            site: string;
+            stack: string;
+            blueprint: string;
+            parameters: components["schemas"]["FieldDto"][];
+            components: components["schemas"]["ComponentChoiceDto"][];
+            size: components["schemas"]["SizeChoiceDto"];
+            instances: components["schemas"]["InstanceFieldsDto"][];
+        };
+        DriftDto: {
+            /** @enum {string} */
+            kind: "missing" | "stopped" | "moved" | "resized";
+            field: string;
+            recorded: string | number;
+            observed: string | number;
+        };
+        LiveGuestDto: {
+            instance: string;
+            guest: string;
+            node: string;
+            vmid: number;
+            /** @enum {string} */
+            status: "running" | "stopped" | "suspended" | "unknown" | "missing";
+            /** @description Where the world differs from the record. */
+            drift: components["schemas"]["DriftDto"][];
+            /** @description Why the substrate could not be asked. */
+            error?: string;
+        };
+        FigureDto: {
+            at: number;
+            /** @description Share of its processors, 0…1. */
+            cpu: number;
+            memoryBytes: number;
+            memoryMaxBytes: number;
+            diskBytes: number;
+            diskMaxBytes: number;
+            /** @description Bytes a second. */
+            netIn: number;
+            netOut: number;
+        };
+        GuestFiguresDto: {
+            instance: string;
+            guest: string;
+            /** @description Oldest first. */
+            points: components["schemas"]["FigureDto"][];
+            /** @description Why there are none. */
+            error?: string;
+        };
+        SecretNameDto: {
+            instance: string;
+            name: string;
+            /** @description A first password, meant for the admin. */
+            shownToAdmin: boolean;
+        };
+        SecretValueDto: {
+            value: string;
         };
         ArtifactDto: {
             sha256: string;
@@ -1195,6 +1555,35 @@ export interface operations {
             };
         };
     };
+    catalogue_blueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                blueprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintDetailDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
     sites_list: {
         parameters: {
             query?: never;
@@ -1395,6 +1784,58 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunDto"];
                 };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    events_follow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: {
                 headers: {
@@ -1756,6 +2197,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckResultDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_listChecks: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckEntryDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackConfigurationDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_guests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveGuestDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_metrics: {
+        parameters: {
+            query?: {
+                range?: "hour" | "day" | "week" | "month" | "year";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestFiguresDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretNameDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    stacks_reveal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instance: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretValueDto"];
                 };
             };
             default: {

@@ -8,6 +8,7 @@ import { SystemClock } from '../adapters/clock/system-clock.js';
 import { UlidIds } from '../adapters/clock/ulid-ids.js';
 import { type Database, openDatabase } from '../adapters/database/database.js';
 import { KyselyAuditLog } from '../adapters/database/kysely-audit-log.js';
+import { KyselyCheckHistory } from '../adapters/database/kysely-check-history.js';
 import { KyselyLimits } from '../adapters/database/kysely-limits.js';
 import { KyselyPlanStore } from '../adapters/database/kysely-plan-store.js';
 import { KyselyRunStore } from '../adapters/database/kysely-run-store.js';
@@ -80,6 +81,7 @@ export const outsideThings: Provider[] = [
   from(http.STACK_STORE, [DATABASE], (database: Database) => new KyselyStackStore(database)),
   from(http.PLAN_STORE, [DATABASE], (database: Database) => new KyselyPlanStore(database)),
   from(http.RUN_STORE, [DATABASE], (database: Database) => new KyselyRunStore(database)),
+  from(http.CHECK_HISTORY, [DATABASE], (database: Database) => new KyselyCheckHistory(database)),
   from(LIMITS, [DATABASE, CLOCK], (database: Database, clock: Clock) => new KyselyLimits(database, clock)),
   from(QUEUE, [ENGINES, LOG], (engines: Engines, log: Logger) =>
     BullmqStepQueue.open({ address: engines.redisUrl, log }),

@@ -5,10 +5,12 @@ import { BullmqStepQueue } from '../adapters/queue/bullmq-step-queue.js';
 import { RandomSecretSource } from '../adapters/secrets/random-secret-source.js';
 import { type SshKey } from '../adapters/ssh/ssh-key.js';
 import type { ArtifactStore } from '../application/artifacts/artifact-store.port.js';
+import type { AuditLog } from '../application/audit/audit-log.port.js';
 import type { Catalogue } from '../application/catalogue/catalogue.port.js';
 import type { CertificateAuthority } from '../application/certificates/certificate-authority.port.js';
 import type { Clock, NewId } from '../application/clock.port.js';
 import type { GuestShell } from '../application/guests/guest-shell.port.js';
+import { ShowOverview } from '../application/overview/show-overview.js';
 import { ApplyPlan } from '../application/plans/apply-plan.js';
 import type { PlanWorld } from '../application/plans/gather-plan-input.js';
 import { MakePlan } from '../application/plans/make-plan.js';
@@ -21,10 +23,14 @@ import { LeaveRun } from '../application/runs/leave-run.js';
 import { RequestUndo } from '../application/runs/request-undo.js';
 import { RetryRun } from '../application/runs/retry-run.js';
 import { RunControl } from '../application/runs/run-control.js';
+import type { RunStore } from '../application/runs/run-store.port.js';
 import { UndoRun } from '../application/runs/undo-run.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
 import { ConnectSite, ExamineSite } from '../application/sites/connect-site.js';
+import type { CheckHistory } from '../application/stacks/check-history.port.js';
 import { CheckStack } from '../application/stacks/check-stack.js';
+import { DescribeStack } from '../application/stacks/describe-stack.js';
+import { KeepChecks } from '../application/stacks/keep-checks.js';
 import { ShowStack } from '../application/stacks/show-stack.js';
 import type { StackStore } from '../application/stacks/stack-store.port.js';
 import type { Substrates } from '../application/substrates/substrate.port.js';
@@ -131,9 +137,28 @@ export const useCases: Provider[] = [
     (stacks: StackStore, catalogue: Catalogue, secrets: SecretStore) => new ShowStack(stacks, catalogue, secrets),
   ),
   from(
-    http.CHECK_STACK,
-    [STEP_WORLD, NEW_ID, CLOCK],
-    (world: StepWorld, newId: NewId, clock: Clock) => new CheckStack(world, newId, () => clock.now()),
+    http.KEEP_CHECKS,
+    [STEP_WORLD, http.CHECK_HISTORY, http.RUN_STORE, NEW_ID, CLOCK, LOG],
+    (world: StepWorld, history: CheckHistory, runs: RunStore, newId: NewId, clock: Clock, log: Logger) =>
+      new KeepChecks(new CheckStack(world, newId, () => clock.now()), history, world.stacks, runs, clock, log),
+  ),
+  from(
+    http.DESCRIBE_STACK,
+    [http.STACK_STORE, http.CATALOGUE, SUBSTRATES, SECRETS, CLOCK],
+    (stacks: StackStore, catalogue: Catalogue, substrates: Substrates, secrets: SecretStore, clock: Clock) =>
+      new DescribeStack(stacks, catalogue, substrates, secrets, clock),
+  ),
+  from(
+    http.SHOW_OVERVIEW,
+    [http.STACK_STORE, http.RUN_STORE, http.CHECK_HISTORY, http.CATALOGUE, http.SHOW_STACK, http.AUDIT_LOG],
+    (
+      stacks: StackStore,
+      runs: RunStore,
+      checks: CheckHistory,
+      catalogue: Catalogue,
+      show: ShowStack,
+      audit: AuditLog,
+    ) => new ShowOverview(stacks, runs, checks, catalogue, show, audit),
   ),
   from(http.PARSE_SITE, [], () => parseSite),
   from(

@@ -18,6 +18,7 @@ import type { StepWorld } from '../application/runs/executors/step-world.js';
 import { DEFAULT_JOURNAL } from '../application/runs/step-journal.js';
 import { DEFAULT_LIMIT_SIZES } from '../application/runs/step-limits.js';
 import { Sweep } from '../application/runs/sweep.js';
+import type { KeepChecks } from '../application/stacks/keep-checks.js';
 import type { Config } from '../config/config.js';
 import { DEFAULT_RETRY_POLICY } from '../domain/run/retry-policy.js';
 import * as http from '../http/tokens.js';
@@ -43,8 +44,9 @@ import {
 export const work: Provider[] = [
   from(
     WORKER,
-    [CONFIG, STEP_WORLD, http.RUN_STORE, LIMITS, ADVANCE_RUN, QUEUE, CLOCK, LOG],
+    [http.KEEP_CHECKS, CONFIG, STEP_WORLD, http.RUN_STORE, LIMITS, ADVANCE_RUN, QUEUE, CLOCK, LOG],
     (
+      checks: KeepChecks,
       config: Config,
       world: StepWorld,
       store: KyselyRunStore,
@@ -80,8 +82,9 @@ export const work: Provider[] = [
         queue,
         executeStep,
         new Sweep(store, advance),
-        { concurrency: config.concurrency, sweepMs: config.sweepMs },
+        { concurrency: config.concurrency, sweepMs: config.sweepMs, checkMs: config.checkMs },
         log,
+        checks,
       );
     },
   ),

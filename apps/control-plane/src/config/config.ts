@@ -30,6 +30,7 @@ class Environment {
   @IsOptional() @whole @IsInt() @Min(1) @Max(64) BASTIDE_CONCURRENCY?: number;
   @IsOptional() @whole @IsInt() @Min(500) @Max(600_000) BASTIDE_LEASE_MS?: number;
   @IsOptional() @whole @IsInt() @Min(100) @Max(600_000) BASTIDE_SWEEP_MS?: number;
+  @IsOptional() @whole @IsInt() @Min(0) @Max(10_080) BASTIDE_CHECK_MINUTES?: number;
 }
 
 export interface Config {
@@ -49,6 +50,8 @@ export interface Config {
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly sweepMs: number;
+  /** How often every stack is checked; 0: only when somebody asks. */
+  readonly checkMs: number;
 }
 
 /** Findings of the environment; the program ends with code 2 and prints them. */
@@ -78,6 +81,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     'BASTIDE_CONCURRENCY',
     'BASTIDE_LEASE_MS',
     'BASTIDE_SWEEP_MS',
+    'BASTIDE_CHECK_MINUTES',
     'BASTIDE_URL',
     'BASTIDE_TOKEN',
     'BASTIDE_TOKEN_FILE',
@@ -109,5 +113,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     concurrency: read.BASTIDE_CONCURRENCY ?? 8,
     leaseMs: read.BASTIDE_LEASE_MS ?? 30_000,
     sweepMs: read.BASTIDE_SWEEP_MS ?? 15_000,
+    checkMs: (read.BASTIDE_CHECK_MINUTES ?? 15) * 60_000,
   };
 }

@@ -6,7 +6,9 @@ import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
+import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
+import { OverviewController } from './controllers/overview.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SessionController } from './controllers/session.controller.js';
@@ -20,6 +22,8 @@ export const CONTROLLERS = [
   CatalogueController,
   SitesController,
   PlansController,
+  OverviewController,
+  EventsController,
   RunsController,
   StacksController,
   ArtifactsController,

@@ -94,6 +94,15 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
       });
     });
 
+    it_('tells how busy a running guest was, and nothing of one that never ran', async () => {
+      const owned = await create(given({ memoryMiB: 512 }));
+      expect(await world.substrate.figures(owned.at, 'hour', context())).toEqual([]);
+      await world.substrate.startGuest(owned, context());
+      const points = await world.substrate.figures(owned.at, 'hour', context());
+      // A real one writes its first point after a minute.
+      for (const { memoryMaxBytes } of points) expect(memoryMaxBytes).toBe(512 * 1024 ** 2);
+    });
+
     it_('creates a guest once, however often and however parallel it is asked', async () => {
       const made = given();
       const [one, two] = await Promise.all([create(made), create(made)]);

@@ -73,7 +73,13 @@ export class EngineWorker {
       },
     );
     const { concurrency, sweepMs } = settings;
-    const worker = new Worker(queue, execute, new Sweep(engine.runs, advance), { concurrency, sweepMs }, log);
+    const worker = new Worker(
+      queue,
+      execute,
+      new Sweep(engine.runs, advance),
+      { concurrency, sweepMs, checkMs: 0 },
+      log,
+    );
     return new EngineWorker(engine, queue, advance, worker);
   }
 

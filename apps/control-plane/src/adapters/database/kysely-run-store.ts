@@ -221,6 +221,10 @@ export class KyselyRunStore implements RunStore {
     return rows.map(toEntry);
   }
 
+  watchAll(changed: (run: RunId, what: 'run' | 'log') => void): () => void {
+    return this.notifications.watchAll(changed);
+  }
+
   watch(run: RunId, changed: (what: 'run' | 'log') => void): () => void {
     return this.notifications.watch(run, changed);
   }

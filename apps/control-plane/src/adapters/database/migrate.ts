@@ -3,6 +3,7 @@ import { first } from './migrations/0001-first.js';
 import { audit } from './migrations/0002-audit.js';
 import { apiTokens } from './migrations/0003-api-tokens.js';
 import { accounts } from './migrations/0004-accounts.js';
+import { checks } from './migrations/0010-checks.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -11,6 +12,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-audit': audit,
   '0003-api-tokens': apiTokens,
   '0004-accounts': accounts,
+  '0010-checks': checks,
 };
 
 /**

@@ -10,6 +10,7 @@ const RECONNECT_MS = 1_000;
 
 type What = 'run' | 'log';
 type Listener = (what: What) => void;
+type Observer = (run: RunId, what: What) => void;
 
 /**
  * Tells every process that a run has changed: NOTIFY after the commit (inside it would make all commits of the server
@@ -18,6 +19,7 @@ type Listener = (what: What) => void;
  */
 export class RunNotifications {
   private readonly listeners = new Map<RunId, Set<Listener>>();
+  private readonly observers = new Set<Observer>();
   private readonly pending = new Map<RunId, What>();
   private timer: NodeJS.Timeout | undefined;
   private client: pg.Client | undefined;
@@ -46,6 +48,12 @@ export class RunNotifications {
     };
   }
 
+  watchAll(observer: Observer): () => void {
+    this.observers.add(observer);
+    this.connect();
+    return () => this.observers.delete(observer);
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -58,6 +66,7 @@ export class RunNotifications {
 
   private tell(run: RunId, what: What): void {
     for (const listener of [...(this.listeners.get(run) ?? [])]) listener(what);
+    for (const observer of [...this.observers]) observer(run, what);
   }
 
   private flush(): void {
@@ -82,7 +91,7 @@ export class RunNotifications {
       if (this.client !== client) return;
       this.client = undefined;
       client.end().catch(() => {});
-      if (this.closed || this.listeners.size === 0) return;
+      if (this.closed || this.listeners.size + this.observers.size === 0) return;
       this.reconnect = setTimeout(() => {
         this.reconnect = undefined;
         this.connect();

@@ -221,6 +221,23 @@ export interface RecoveryCodesTable {
   hash: string;
 }
 
+export interface ChecksTable {
+  id: Generated<string>;
+  stack: string;
+  at: Time;
+  instance: string;
+  guest: string;
+  healthy: boolean;
+  tail: Document<readonly string[]>;
+  error: string | null;
+  asked_by: string;
+}
+
+export interface CheckTurnsTable {
+  stack: string;
+  last_at: Time;
+}
+
 export interface Tables {
   sites: SitesTable;
   stacks: StacksTable;
@@ -238,6 +255,8 @@ export interface Tables {
   audit_head: AuditHeadTable;
   api_tokens: ApiTokensTable;
   accounts: AccountsTable;
+  checks: ChecksTable;
+  check_turns: CheckTurnsTable;
   sessions: SessionsTable;
   login_failures: LoginFailuresTable;
   one_time_codes: OneTimeCodesTable;

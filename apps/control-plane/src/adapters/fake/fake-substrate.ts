@@ -2,6 +2,8 @@ import type { Clock } from '../../application/clock.port.js';
 import type {
   CallContext,
   DoctorFinding,
+  Figure,
+  FigureRange,
   GuestAccess,
   GuestIdSource,
   GuestLocation,
@@ -96,6 +98,17 @@ export class FakeSubstrate implements Substrate {
       guests: [...this.guests.values()].map((guest) => observed(guest)),
       images: this.#nodes.flatMap((node) => [...this.images].map((volume) => ({ node, volume }))),
     };
+  }
+
+  /** One point: the fake's guests idle. */
+  async figures(at: GuestLocation, _range: FigureRange, context: CallContext): Promise<readonly Figure[]> {
+    this.#begin('figures', context);
+    const guest = this.guests.get(at.vmid);
+    if (guest?.status !== 'running') return [];
+    const memoryMaxBytes = guest.memoryMiB * 1024 ** 2;
+    const disk = { diskBytes: 0, diskMaxBytes: guest.diskGiB * 1024 ** 3 };
+    const point = { cpu: 0.01, memoryBytes: memoryMaxBytes / 4, memoryMaxBytes, ...disk, netIn: 0, netOut: 0 };
+    return [{ at: this.clock.now(), ...point }];
   }
 
   async findGuest(guest: GuestId, context: CallContext): Promise<(ObservedGuest & GuestLocation) | undefined> {

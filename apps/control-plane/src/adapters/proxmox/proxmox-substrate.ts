@@ -2,6 +2,8 @@ import type { Clock } from '../../application/clock.port.js';
 import type {
   CallContext,
   DoctorFinding,
+  Figure,
+  FigureRange,
   GuestAccess,
   GuestIdSource,
   GuestLocation,
@@ -17,6 +19,7 @@ import { createGuest } from './create-guest.js';
 import { destroyGuest } from './destroy-guest.js';
 import { growDisk } from './disks.js';
 import { doctor } from './doctor.js';
+import { figures } from './figures.js';
 import { setFirewall } from './firewall.js';
 import { describe, findStamped } from './guest-finder.js';
 import { readHostKeys } from './host-keys.js';
@@ -54,6 +57,10 @@ export class ProxmoxSubstrate implements Substrate {
       turns: new Turns(),
       clock,
     };
+  }
+
+  figures(at: GuestLocation, range: FigureRange, context: CallContext): Promise<readonly Figure[]> {
+    return figures(this.#connection, at, range, context);
   }
 
   observe(context: CallContext): Promise<ObservedSubstrate> {

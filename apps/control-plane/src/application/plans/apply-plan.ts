@@ -67,7 +67,7 @@ export class ApplyPlan {
       subject: `plan ${plan.id} of stack ${plan.stackName}`,
       message: `Since the plan was made, this has changed: ${changed.join(', ')}.`,
       remedy: 'Make a new plan and review it.',
-      details: { changed },
+      details: { changes: changed },
     });
   }
 }

@@ -5,8 +5,16 @@ import type { CancelRun } from './cancel-run.js';
 import type { FollowRun } from './follow-run.js';
 import type { LeaveRun } from './leave-run.js';
 import type { RetryRun } from './retry-run.js';
+import { decideCancel, decideLeave, decideRetry, decideUndo } from './run-decisions.js';
 import type { RunSnapshot, RunStore, StoredRun } from './run-store.port.js';
 import type { UndoRun } from './undo-run.js';
+
+export interface Decisions {
+  readonly cancel: boolean;
+  readonly retry: boolean;
+  readonly undo: boolean;
+  readonly leave: boolean;
+}
 
 /** What an admin may do with a run, as one thing for the API. Each answers with the run as it is afterwards. */
 export class RunControl {
@@ -42,6 +50,31 @@ export class RunControl {
 
   follow(run: RunId, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEntry, void, void> {
     return this.acts.follow.execute(run, afterSeq, signal);
+  }
+
+  /** What may be decided about the run now; the use cases are the authority and look again. */
+  async decisionsOf(snapshot: RunSnapshot): Promise<Decisions> {
+    const { run } = snapshot;
+    const latest = (await this.store.latestOf(run.stack))?.id === run.id;
+    const legal = (decision: { readonly result: unknown }): boolean => decision.result !== undefined;
+    return {
+      cancel: run.state !== 'cancelling' && legal(decideCancel(snapshot, '')),
+      retry: latest && legal(decideRetry(snapshot, '')),
+      undo: latest && run.operation === 'install' && legal(decideUndo(snapshot, '')),
+      leave: legal(decideLeave(snapshot, '')),
+    };
+  }
+
+  /** Calls back with every run whose state moved, until stopped. */
+  watchAll(changed: (run: StoredRun) => void): () => void {
+    return this.store.watchAll((run, what) => {
+      if (what !== 'run') return;
+      this.store.get(run).then(
+        (snapshot) => snapshot && changed(snapshot.run),
+        // The reader hears of the next change; a screen asks again when it reconnects.
+        () => undefined,
+      );
+    });
   }
 
   progressOf({ steps, now }: RunSnapshot): Progress {

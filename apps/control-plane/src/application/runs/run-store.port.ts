@@ -142,4 +142,6 @@ export interface RunStore {
    * only its log grew. Calls may be lost or doubled. Returns how to stop it.
    */
   watch(run: RunId, changed: (what: 'run' | 'log') => void): () => void;
+  /** As `watch`, of all runs. */
+  watchAll(changed: (run: RunId, what: 'run' | 'log') => void): () => void;
 }

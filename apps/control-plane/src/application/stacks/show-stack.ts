@@ -21,7 +21,14 @@ export interface StackView {
       readonly address: string;
       readonly node: string;
       readonly vmid: number;
+      readonly kind: 'container' | 'vm';
+      readonly zone: string;
+      readonly cpus: number;
+      readonly memoryMiB: number;
+      readonly diskGiB: number;
     }[];
+    /** Newest version of the module in the catalogue. */
+    readonly newestVersion?: string;
   }[];
   /** Tiles for people. */
   readonly links: readonly { readonly instance: string; readonly title: string; readonly url: string }[];
@@ -61,6 +68,7 @@ export class ShowStack {
       domain: site?.domain ?? '',
       instances: own.map((instance) => {
         const guests = guestsOf(instance.id);
+        const newest = modules.findLast((module) => module.name === instance.module)?.version;
         return {
           name: instance.name,
           module: instance.module,
@@ -73,7 +81,13 @@ export class ShowStack {
             address: guest.spec.network.address,
             node: guest.node,
             vmid: guest.vmid,
+            kind: guest.spec.kind,
+            zone: guest.spec.network.zone,
+            cpus: guest.spec.cpus,
+            memoryMiB: guest.spec.memoryMiB,
+            diskGiB: guest.spec.diskGiB + guest.spec.volumes.reduce((total, volume) => total + volume.sizeGiB, 0),
           })),
+          ...(newest ? { newestVersion: newest } : {}),
         };
       }),
       links: own.flatMap((instance) => {

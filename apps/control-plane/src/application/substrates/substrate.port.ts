@@ -71,8 +71,28 @@ export interface Substrate {
   ): Promise<void>;
   /** Stops an outside task that was started by a step which is being cancelled. Gone or ended already is success. */
   abortTask(task: string, context: CallContext): Promise<void>;
+  /** How busy the guest was, oldest first; points without a figure are left out. */
+  figures(at: GuestLocation, range: FigureRange, context: CallContext): Promise<readonly Figure[]>;
   /** What is missing for us to work here, each with its remedy (rights, storage, images, bridges, firewall, time). */
   doctor(context: CallContext): Promise<readonly DoctorFinding[]>;
+}
+
+export const FIGURE_RANGES = ['hour', 'day', 'week', 'month', 'year'] as const;
+export type FigureRange = (typeof FIGURE_RANGES)[number];
+
+/** One point of a guest's history: averages over the point's time. */
+export interface Figure {
+  readonly at: Instant;
+  /** Share of its processors, 0…1. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  readonly memoryMaxBytes: number;
+  /** Of the root disk; 0 where the substrate cannot know (machines). */
+  readonly diskBytes: number;
+  readonly diskMaxBytes: number;
+  /** Bytes a second. */
+  readonly netIn: number;
+  readonly netOut: number;
 }
 
 export interface OwnedGuest {

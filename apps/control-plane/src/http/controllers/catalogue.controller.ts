@@ -1,6 +1,9 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { Catalogue } from '../../application/catalogue/catalogue.port.js';
+import { blueprintGraph, layersOf, moduleNeeds } from '../../domain/catalogue-graph.js';
+import { Refusal } from '../../domain/problem.js';
+import { BlueprintDetailDto } from '../dto/catalogue.js';
 import { CatalogueDto, ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { CATALOGUE } from '../tokens.js';
@@ -17,7 +20,8 @@ export class CatalogueController {
   @Needs('viewer')
   @ApiOkResponse({ type: CatalogueDto })
   async get(): Promise<CatalogueDto> {
-    const { modules, blueprints, interfaces, diagnostics } = await this.catalogue.load();
+    const content = await this.catalogue.load();
+    const { modules, blueprints, interfaces, diagnostics } = content;
     return {
       blueprints: blueprints.map((blueprint) => ({
         name: blueprint.name,
@@ -30,6 +34,7 @@ export class CatalogueController {
         modules: Object.keys(blueprint.modules),
         includes: blueprint.includes.map((include) => include.blueprint),
         sizes: Object.keys(blueprint.sizes),
+        needs: blueprintGraph(blueprint, content).needs,
       })),
       modules: modules.map((module) => ({
         name: module.name,
@@ -40,11 +45,45 @@ export class CatalogueController {
         tier: module.tier,
         category: module.category,
         licence: module.licence,
+        links: module.links,
+        ...(module.origin ? { origin: module.origin } : {}),
+        needs: moduleNeeds(module),
         provides: Object.values(module.provides).map((provided) => provided.interface),
         requires: Object.values(module.requires).map((required) => required.interface),
       })),
       interfaces: interfaces.map((definition) => definition.name),
       diagnostics: [...diagnostics],
+    };
+  }
+
+  /** A blueprint with all it includes: what to ask for, what it is made of, what it takes. */
+  @Get('blueprints/:blueprint')
+  @Needs('viewer')
+  @ApiOkResponse({ type: BlueprintDetailDto })
+  async blueprint(@Param('blueprint') name: string): Promise<BlueprintDetailDto> {
+    const content = await this.catalogue.load();
+    const found = content.blueprints.findLast((blueprint) => blueprint.name === name);
+    if (!found) {
+      throw new Refusal({
+        code: 'not_found',
+        subject: `blueprint ${name}`,
+        message: 'The catalogue has no such blueprint.',
+        remedy: 'bastide catalogue shows them.',
+      });
+    }
+    const layers = layersOf(found, content);
+    const graph = blueprintGraph(found, content);
+    return {
+      name: found.name,
+      version: found.version,
+      title: found.title,
+      summary: found.summary,
+      ...(found.audience ? { audience: found.audience } : {}),
+      parameters: Object.assign({}, ...layers.map((layer) => layer.parameters)),
+      components: Object.assign({}, ...layers.map((layer) => layer.components)),
+      sizes: Object.keys(graph.needs),
+      graph: { nodes: [...graph.nodes], edges: [...graph.edges] },
+      needs: graph.needs,
     };
   }
 }

@@ -68,6 +68,9 @@ export class RunsController {
         };
       }),
       progress: this.control.progressOf(snapshot),
+      touched: [...(plan?.blastRadius ?? [])],
+      decisions: await this.control.decisionsOf(snapshot),
+      estimateMs: plan?.estimate.wallMs ?? 0,
     };
   }
 

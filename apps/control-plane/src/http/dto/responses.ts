@@ -1,4 +1,4 @@
-import { ApiExtraModels, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
 import { RUN_STATES, STEP_STATES } from '../../domain/run/run.js';
 
 /** Shapes of answers, for the OpenAPI document. Values come from the domain as they are; these classes only describe them. */
@@ -109,7 +109,18 @@ export class ProgressDto {
   @ApiPropertyOptional({ description: 'Milliseconds.' }) remainingMs?: number;
 }
 
+export class DecisionsDto {
+  @ApiProperty() cancel!: boolean;
+  @ApiProperty() retry!: boolean;
+  @ApiProperty() undo!: boolean;
+  @ApiProperty() leave!: boolean;
+}
+
 export class RunDetailDto {
+  @ApiProperty({ type: [TouchedDto], description: 'What the run touches: the blast radius of its plan.' })
+  touched!: TouchedDto[];
+  @ApiProperty({ type: DecisionsDto, description: 'What may be decided about it now.' }) decisions!: DecisionsDto;
+  @ApiProperty({ description: 'Expected time of the whole run, milliseconds.' }) estimateMs!: number;
   @ApiProperty({ type: RunDto }) run!: RunDto;
   @ApiProperty({ type: [RunStepDto] }) steps!: RunStepDto[];
   @ApiProperty({ type: ProgressDto }) progress!: ProgressDto;
@@ -154,6 +165,11 @@ export class StackGuestDto {
   @ApiProperty() address!: string;
   @ApiProperty() node!: string;
   @ApiProperty() vmid!: number;
+  @ApiProperty({ enum: ['container', 'vm'] }) kind!: string;
+  @ApiProperty() zone!: string;
+  @ApiProperty() cpus!: number;
+  @ApiProperty() memoryMiB!: number;
+  @ApiProperty({ description: 'With its volumes.' }) diskGiB!: number;
 }
 
 export class StackInstanceDto {
@@ -163,6 +179,7 @@ export class StackInstanceDto {
   @ApiProperty() appVersion!: string;
   @ApiProperty() ready!: boolean;
   @ApiProperty({ type: [StackGuestDto] }) guests!: StackGuestDto[];
+  @ApiPropertyOptional({ description: 'Of the module in the catalogue.' }) newestVersion?: string;
 }
 
 export class LinkDto {
@@ -192,6 +209,21 @@ export class CredentialDto {
   @ApiProperty() value!: string;
 }
 
+export class NeedsDto {
+  @ApiProperty() guests!: number;
+  @ApiProperty() cpus!: number;
+  @ApiProperty() memoryMiB!: number;
+  @ApiProperty() diskGiB!: number;
+  @ApiProperty({ description: 'To be fetched at the install.' }) artifactMiB!: number;
+}
+
+export class OriginDto {
+  @ApiProperty() upstream!: string;
+  @ApiPropertyOptional() jurisdiction?: string;
+  @ApiPropertyOptional() governance?: string;
+}
+
+@ApiExtraModels(NeedsDto)
 export class CatalogueBlueprintDto {
   @ApiProperty() name!: string;
   @ApiProperty() version!: string;
@@ -203,6 +235,10 @@ export class CatalogueBlueprintDto {
   @ApiProperty({ type: [String] }) modules!: string[];
   @ApiProperty({ type: [String] }) includes!: string[];
   @ApiProperty({ type: [String] }) sizes!: string[];
+  @ApiProperty({ type: 'object', additionalProperties: { $ref: getSchemaPath(NeedsDto) } }) needs!: Record<
+    string,
+    NeedsDto
+  >;
 }
 
 export class CatalogueModuleDto {
@@ -214,6 +250,9 @@ export class CatalogueModuleDto {
   @ApiProperty() tier!: string;
   @ApiProperty() category!: string;
   @ApiProperty() licence!: string;
+  @ApiProperty({ ...anything, description: 'homepage, source, documentation' }) links!: object;
+  @ApiPropertyOptional({ type: OriginDto }) origin?: OriginDto;
+  @ApiProperty({ type: NeedsDto }) needs!: NeedsDto;
   @ApiProperty({ type: [String] }) provides!: string[];
   @ApiProperty({ type: [String] }) requires!: string[];
 }

@@ -1,0 +1,222 @@
+import { layersOf } from '../../domain/catalogue-graph.js';
+import type { StackId } from '../../domain/ids.js';
+import type { ModuleManifest, PropertySchema } from '../../domain/module/manifest.js';
+import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { type Drift, driftOf } from '../../domain/stack/drift.js';
+import type { ObservedGuest } from '../../domain/stack/observed.js';
+import type { RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
+import type { Catalogue } from '../catalogue/catalogue.port.js';
+import type { Clock } from '../clock.port.js';
+import type { SecretStore } from '../secrets/secret-store.port.js';
+import type { CallContext, Figure, FigureRange, Substrates } from '../substrates/substrate.port.js';
+import type { StackStore } from './stack-store.port.js';
+
+/** A field that may be set: its schema and what it has now. */
+export interface Field {
+  readonly name: string;
+  readonly schema: PropertySchema;
+  /** Absent: the schema's default. Never there for a secret one. */
+  readonly value?: unknown;
+}
+
+export interface StackConfiguration {
+  readonly site: string;
+  readonly stack: string;
+  readonly blueprint: string;
+  readonly parameters: readonly Field[];
+  readonly components: readonly { readonly name: string; readonly title: string; readonly value: boolean }[];
+  readonly size: { readonly value: string; readonly choices: readonly string[] };
+  readonly instances: readonly {
+    readonly instance: string;
+    readonly module: string;
+    readonly fields: readonly Field[];
+  }[];
+}
+
+export interface LiveGuest {
+  readonly instance: string;
+  readonly guest: string;
+  readonly node: string;
+  readonly vmid: number;
+  /** `missing`: the substrate answers and has no such guest; `unknown`: it does not answer. */
+  readonly status: ObservedGuest['status'] | 'missing';
+  readonly drift: readonly Drift[];
+  readonly error?: string;
+}
+
+const LOOK_MS = 20_000;
+
+/** Stacks as screens show them: what may be configured, how the guests are now, how busy they were, which secrets there are. */
+export class DescribeStack {
+  constructor(
+    private readonly stacks: StackStore,
+    private readonly catalogue: Catalogue,
+    private readonly substrates: Substrates,
+    private readonly secrets: SecretStore,
+    private readonly clock: Pick<Clock, 'now'>,
+  ) {}
+
+  async configuration(id: StackId): Promise<StackConfiguration> {
+    const { stack, instances } = await this.#load(id);
+    const content = await this.catalogue.load();
+    const blueprint = content.blueprints.find(
+      ({ name, version }) => name === stack.blueprint.name && version === stack.blueprint.version,
+    );
+    const layers = blueprint ? layersOf(blueprint, content) : [];
+    const parameters: Record<string, PropertySchema> = Object.assign({}, ...layers.map((layer) => layer.parameters));
+    const components = Object.assign({}, ...layers.map((layer) => layer.components)) as Record<
+      string,
+      { title: string; default: boolean }
+    >;
+    return {
+      site: stack.site,
+      stack: stack.name,
+      blueprint: stack.blueprint.name,
+      parameters: fieldsOf(parameters, stack.parameters),
+      components: Object.entries(components).map(([name, component]) => ({
+        name,
+        title: component.title,
+        value: stack.components[name] ?? component.default,
+      })),
+      size: { value: stack.size, choices: [...new Set(layers.flatMap((layer) => Object.keys(layer.sizes)))] },
+      instances: instances.flatMap((instance) => {
+        const manifest = manifestOf(instance, content.modules);
+        return manifest
+          ? [
+              {
+                instance: instance.name,
+                module: instance.module,
+                fields: fieldsOf(manifest.config.properties, instance.config),
+              },
+            ]
+          : [];
+      }),
+    };
+  }
+
+  /** A substrate that does not answer makes its guests `unknown`; the others are shown all the same. */
+  async guests(id: StackId): Promise<readonly LiveGuest[]> {
+    const { stack, instances, guests } = await this.#load(id);
+    const nameOf = new Map(instances.map((instance) => [instance.id, instance.name]));
+    const bySubstrate = new Map<string, RecordedGuest[]>();
+    for (const guest of guests) bySubstrate.set(guest.substrate, [...(bySubstrate.get(guest.substrate) ?? []), guest]);
+    const looks = await Promise.all(
+      [...bySubstrate].map(async ([substrate, own]): Promise<LiveGuest[]> => {
+        const about = (guest: RecordedGuest) => ({
+          instance: nameOf.get(guest.instance) ?? guest.instance,
+          guest: guest.name,
+          node: guest.node,
+          vmid: guest.vmid,
+        });
+        try {
+          const seen = await (await this.substrates.get(stack.site, substrate)).observe(this.#context());
+          const byStamp = new Map(seen.guests.flatMap((guest) => (guest.stamp ? [[guest.stamp, guest] as const] : [])));
+          return own.map((guest) => {
+            const now = byStamp.get(guest.id);
+            return { ...about(guest), status: now?.status ?? 'missing', drift: driftOf(guest, now) };
+          });
+        } catch (error) {
+          if (!(error instanceof WorldFailure || error instanceof Refusal)) throw error;
+          const message = error instanceof Refusal ? error.problem.message : error.failure.message;
+          return own.map((guest) => ({ ...about(guest), status: 'unknown', drift: [], error: message }));
+        }
+      }),
+    );
+    return looks.flat();
+  }
+
+  async figures(
+    id: StackId,
+    range: FigureRange,
+  ): Promise<
+    readonly {
+      readonly instance: string;
+      readonly guest: string;
+      readonly points: readonly Figure[];
+      readonly error?: string;
+    }[]
+  > {
+    const { stack, instances, guests } = await this.#load(id);
+    const nameOf = new Map(instances.map((instance) => [instance.id, instance.name]));
+    return await Promise.all(
+      guests.map(async (guest) => {
+        const about = { instance: nameOf.get(guest.instance) ?? guest.instance, guest: guest.name };
+        try {
+          const substrate = await this.substrates.get(stack.site, guest.substrate);
+          const at = { vmid: guest.vmid, node: guest.node, kind: guest.spec.kind };
+          return { ...about, points: await substrate.figures(at, range, this.#context()) };
+        } catch (error) {
+          if (!(error instanceof WorldFailure || error instanceof Refusal)) throw error;
+          const message = error instanceof Refusal ? error.problem.message : error.failure.message;
+          return { ...about, points: [], error: message };
+        }
+      }),
+    );
+  }
+
+  async secretNames(
+    id: StackId,
+  ): Promise<readonly { readonly instance: string; readonly name: string; readonly shownToAdmin: boolean }[]> {
+    const { instances } = await this.#load(id);
+    const { modules } = await this.catalogue.load();
+    return instances.flatMap((instance) =>
+      Object.entries(manifestOf(instance, modules)?.secrets ?? {}).map(([name, { shownToAdmin }]) => ({
+        instance: instance.name,
+        name,
+        shownToAdmin,
+      })),
+    );
+  }
+
+  /** The value; whoever asks is in the audit. */
+  async reveal(id: StackId, instanceName: string, name: string): Promise<string> {
+    const { instances } = await this.#load(id);
+    const { modules } = await this.catalogue.load();
+    const instance = instances.find((entry) => entry.name === instanceName);
+    // Only what the module declares: the store holds keys of other things under this prefix too.
+    const declared = instance && manifestOf(instance, modules)?.secrets[name];
+    const value = declared && (await this.secrets.get(`instance/${instance.id}/${name}`));
+    if (value !== undefined) return value;
+    throw new Refusal({
+      code: 'not_found',
+      subject: `secret ${instanceName}.${name}`,
+      message: 'The stack has no such secret, or it was not made yet.',
+      remedy: 'Look at the list of its secrets.',
+    });
+  }
+
+  #context(): CallContext {
+    return { signal: AbortSignal.timeout(LOOK_MS), deadline: this.clock.now() + LOOK_MS, fence: async () => undefined };
+  }
+
+  async #load(id: StackId): Promise<{ stack: WantedStack; instances: RecordedInstance[]; guests: RecordedGuest[] }> {
+    const stack = await this.stacks.getStack(id);
+    if (!stack) {
+      throw new Refusal({
+        code: 'not_found',
+        subject: `stack ${id}`,
+        message: 'There is no such stack.',
+        remedy: 'bastide stack list shows them.',
+      });
+    }
+    const recorded = await this.stacks.recorded(stack.site);
+    return {
+      stack,
+      instances: recorded.instances.filter((instance) => instance.stack === id),
+      guests: recorded.guests.filter((guest) => guest.stack === id),
+    };
+  }
+}
+
+const manifestOf = (instance: RecordedInstance, modules: readonly ModuleManifest[]): ModuleManifest | undefined =>
+  modules.find((module) => module.name === instance.module && module.digest === instance.moduleDigest);
+
+const fieldsOf = (
+  schemas: Readonly<Record<string, PropertySchema>>,
+  values: Readonly<Record<string, unknown>>,
+): readonly Field[] =>
+  Object.entries(schemas).map(([name, schema]) => ({
+    name,
+    schema,
+    ...(values[name] === undefined || schema.secret ? {} : { value: values[name] }),
+  }));

@@ -1,0 +1,54 @@
+import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { useTranslation } from 'react-i18next';
+import type { Problem } from '../api/problem.js';
+import { ForeignText } from './foreign-text.js';
+
+/** What went wrong, what it was about and what helps: the server's own words. */
+export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
+  const { t } = useTranslation('shell');
+  const away = problem.code === 'server.unreachable';
+  return (
+    <Alert
+      color="red"
+      icon={<IconAlertTriangle />}
+      title={t(away ? 'problem.unreachable' : 'problem.title')}
+      role="alert"
+    >
+      <Stack gap="xs">
+        {away ? (
+          <Text size="sm">{t('problem.unreachableRemedy')}</Text>
+        ) : (
+          <>
+            <Text size="sm">
+              {problem.subject ? (
+                <>
+                  <b>
+                    <ForeignText>{problem.subject}</ForeignText>
+                  </b>
+                  {': '}
+                </>
+              ) : null}
+              <ForeignText>{problem.message}</ForeignText>
+            </Text>
+            {problem.remedy ? (
+              <Text size="sm">
+                {t('problem.remedy')}: <ForeignText>{problem.remedy}</ForeignText>
+              </Text>
+            ) : null}
+            <Text size="xs" c="dimmed">
+              {t('problem.code')} <Code>{problem.code}</Code>
+            </Text>
+          </>
+        )}
+        {onRetry ? (
+          <Group>
+            <Button size="xs" variant="default" onClick={onRetry}>
+              {t('retry')}
+            </Button>
+          </Group>
+        ) : null}
+      </Stack>
+    </Alert>
+  );
+}

@@ -3,8 +3,9 @@ import { Redis } from 'ioredis';
 import type { RunId } from '../../src/domain/ids.js';
 import { EngineDatabase } from '../engine/engine-database.js';
 import { type PrivateServer, privatePostgres, privateRedis } from '../engine/private-servers.js';
+import { type BundledWorker, bundleWorker } from './bundled-worker.js';
 import { type EndState, endState } from './end-state.js';
-import { deathsIn, diedIn, everyBoundary, faultsOf, planKills } from './kill-plan.js';
+import { deathsIn, diedIn, everyBoundary, faultsOf, planKills, spared } from './kill-plan.js';
 import { Product } from './product.js';
 import { hooksIn } from './scripted-guest-shell.js';
 import { type CrewOptions, WorkerCrew } from './worker-crew.js';
@@ -15,6 +16,7 @@ describe('an install of team whose workers die', () => {
   const redis = privateRedis();
   let product: Product;
   let engine: EngineDatabase;
+  let worker: BundledWorker;
   let crew: WorkerCrew | undefined;
   let nothing: EndState;
   let calm: EndState;
@@ -22,7 +24,7 @@ describe('an install of team whose workers die', () => {
   const team = { site: 'town', stack: 'team', blueprint: 'team' };
   const look = (world: string): Promise<EndState> => endState(product, engine, 'town', world);
   const staff = async (options: CrewOptions): Promise<WorkerCrew> => {
-    crew = new WorkerCrew(product, options);
+    crew = new WorkerCrew(product, worker.script, options);
     await crew.start();
     return crew;
   };
@@ -58,6 +60,7 @@ describe('an install of team whose workers die', () => {
   };
 
   beforeAll(async () => {
+    worker = await bundleWorker();
     product = new Product({ databaseUrl: postgres.url, redisUrl: redis.url, name: `crash${process.pid % 1000}` });
     await product.startLab(90);
     await product.startApi();
@@ -76,6 +79,7 @@ describe('an install of team whose workers die', () => {
   afterEach(() => crew?.stop());
   afterAll(async () => {
     await crew?.stop().catch(() => {});
+    worker.remove();
     await engine.close();
     await product.close();
   }, 60_000);
@@ -86,16 +90,19 @@ describe('an install of team whose workers die', () => {
     const kills = everyBoundary(plan.steps);
     planKills(world, kills);
     const begun = Date.now();
-    await staff({ count: 1, world });
+    await staff({ count: 1, world, leaseMs: 600, sweepMs: 150 });
     await product.ends(run, 'succeeded', 240_000);
     const tookMs = Date.now() - begun;
     await crew?.stop();
-    expect(diedIn(world)).toEqual(faultsOf(kills));
+    expect(spared(world, kills)).toEqual([]);
+    expect(new Set(diedIn(world).map((one) => one.split(' ')[0]))).toEqual(
+      new Set(['claimed', 'untold', 'told', 'hooked', 'done', 'committed']),
+    );
     expect(doubled(world)).toEqual([]);
     expect(await look(world)).toEqual(calm);
     const waits = await resumed(run, world);
     process.stderr.write(
-      `crash score: ${diedIn(world).length} of ${faultsOf(kills).length} faults survived in ${deathsIn(world).length} kills ` +
+      `crash score: ${diedIn(world).length} of ${faultsOf(kills)} faults survived in ${deathsIn(world).length} kills ` +
         `(${plan.steps.length} steps, ${tookMs} ms); from kill -9 to the resumed step: median ${waits[waits.length >> 1]} ms, ` +
         `longest ${waits.at(-1)} ms\n`,
     );

@@ -21,6 +21,8 @@ export interface Death {
 /** Nothing new came to a halt for so long: all that can be in the worker's hands is where it should be. */
 const QUIET_MS = 120;
 
+const ON_THE_WAY: readonly KillPoint[] = ['untold', 'told', 'hooked'];
+
 /** A unit is `bastide-<run>-<step>-<attempt>` with dashes for what units may not be called. */
 const keyOf = (what: string): string =>
   what
@@ -69,7 +71,11 @@ export class KillPlan {
   /** Whether the next `reach` of it will not come back. */
   wants(what: string, point: KillPoint): boolean {
     const key = keyOf(what);
-    return this.kills[key]?.includes(point) === true && !existsSync(this.file(key, point));
+    const open = (this.kills[key] ?? []).filter((one) => !existsSync(this.file(key, one)));
+    // A step whose worker died with another one's at a place of no name goes past its own: it dies at the end of it.
+    const missed =
+      point === 'done' && !existsSync(this.file(key, point)) && open.some((one) => ON_THE_WAY.includes(one));
+    return open.includes(point) || missed;
   }
 
   /** Never resolves where the plan says so. */
@@ -108,7 +114,16 @@ export function deathsIn(directory: string): readonly Death[] {
 /** `<point> <step>` of all that died. */
 export const diedIn = (directory: string): readonly string[] => readdirSync(path.join(directory, 'points')).sort();
 
-export const faultsOf = (kills: Kills): readonly string[] =>
-  Object.entries(kills)
-    .flatMap(([key, points]) => points.map((point) => `${point} ${key}`))
-    .sort();
+/** How often the worker is to be killed with a step in its hands. */
+export const faultsOf = (kills: Kills): number => Object.values(kills).flat().length;
+
+/** Steps that did not die as often as planned. */
+export const spared = (directory: string, kills: Kills): readonly string[] => {
+  const died = diedIn(directory);
+  return Object.entries(kills).flatMap(([key, points]) => {
+    const at = died.filter((one) => one.endsWith(` ${key}`)).map((one) => one.split(' ')[0]);
+    return at.includes('claimed') && at.includes('committed') && at.length === points.length
+      ? []
+      : `${key}: ${at.join(', ')}`;
+  });
+};

@@ -183,6 +183,8 @@ export class Product {
         REDIS_URL: this.options.redisUrl,
         BASTIDE_STATE_DIR: this.state,
         BASTIDE_LOG_LEVEL: 'warn',
+        BASTIDE_MODULES: resolve('modules'),
+        BASTIDE_BLUEPRINTS: resolve('blueprints'),
         ...env,
       },
     });

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Product, StartedWorker } from './product.js';
 
 export interface CrewOptions {
@@ -13,9 +12,6 @@ export interface CrewOptions {
   readonly concurrency?: number;
 }
 
-/** The built worker: its start must be quick. */
-const SCRIPT = fileURLToPath(new URL('worker-with-scripted-shell.js', distOf(import.meta.url)));
-
 /** Keeps workers up as a service manager does, with one more that only waits to be needed. */
 export class WorkerCrew {
   readonly working = new Set<StartedWorker>();
@@ -27,6 +23,7 @@ export class WorkerCrew {
 
   constructor(
     private readonly product: Product,
+    private readonly script: string,
     private readonly options: CrewOptions,
   ) {}
 
@@ -87,14 +84,10 @@ export class WorkerCrew {
 
   private bootOnce(): Promise<StartedWorker> {
     const { world, hookMs = 0, leaseMs = 800, sweepMs = 200, concurrency = 8 } = this.options;
-    return this.product.startWorker(SCRIPT, [world, `${hookMs}`], {
+    return this.product.startWorker(this.script, [world, `${hookMs}`], {
       BASTIDE_LEASE_MS: `${leaseMs}`,
       BASTIDE_SWEEP_MS: `${sweepMs}`,
       BASTIDE_CONCURRENCY: `${concurrency}`,
     });
   }
-}
-
-function distOf(url: string): string {
-  return url.includes('/dist/') ? url : url.replace('/apps/', '/dist/apps/');
 }

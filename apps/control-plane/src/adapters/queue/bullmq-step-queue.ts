@@ -26,7 +26,7 @@ const STREAMS = { events: { maxLen: 200 } };
  * What a killed worker had taken but not claimed stays under its lock, and a ring with the same id is dropped meanwhile:
  * the lock is short, and a job may come back as often as it takes. Who gets a step is decided by the claim, not here.
  */
-const SOON_AGAIN = { lockDuration: 5_000, stalledInterval: 5_000, maxStalledCount: 1_000 } as const;
+const SOON_AGAIN = { lockDuration: 2_000, stalledInterval: 1_000, maxStalledCount: 1_000 } as const;
 
 /** The doorbell on BullMQ. */
 export class BullmqStepQueue implements StepQueue {

@@ -52,7 +52,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{name}": {
+    "/api/v1/sites/probe": {
         parameters: {
             query?: never;
             header?: never;
@@ -60,8 +60,88 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        post: operations["sites_probe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sites_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["sites_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/offer/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sites_acceptOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["sites_get"];
         put: operations["sites_put"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{name}/repin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sites_repin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -944,6 +1024,98 @@ export interface components {
             domain: string;
             substrates: string[];
         };
+        ProbeRequestDto: {
+            /** @example https://pve1.town.example:8006 */
+            endpoint: string;
+        };
+        ProbeDto: {
+            /** @description SHA-256. To be compared on the node itself before it is confirmed. */
+            fingerprint: string;
+            subject: string;
+            issuer: string;
+            validUntil: number;
+        };
+        DraftRequestDto: {
+            endpoint: string;
+            fingerprint: string;
+            /**
+             * Format: password
+             * @description user@realm!tokenid=uuid
+             */
+            credential: string;
+            name: string;
+            domain: string;
+            /** @example FR */
+            country: string;
+            adminEmail: string;
+        };
+        DraftDto: {
+            /** @description site.yaml, as well as it can be guessed. */
+            document: string;
+            /** @description Fields that nobody but the admin can know. */
+            open: string[];
+            version: string;
+            nodes: string[];
+            storages: string[];
+            bridges: string[];
+        };
+        OfferDto: {
+            /** @description Whether a ready-made site (the lab) is offered and not connected yet. */
+            available: boolean;
+            name?: string;
+            domain?: string;
+        };
+        NodeDto: {
+            name: string;
+            online: boolean;
+            cpus: number;
+            memoryMiB: number;
+            freeMemoryMiB: number;
+        };
+        StorageDto: {
+            name: string;
+            /** @description Absent: shared by all nodes. */
+            node?: string;
+            content: string[];
+            totalGiB: number;
+            freeGiB: number;
+        };
+        SubstrateDto: {
+            name: string;
+            endpoint: string;
+            /** @description The certificate that was confirmed. */
+            fingerprint: string;
+            reachable: boolean;
+            error?: string;
+            /** @description Another certificate that the server shows now. */
+            presented?: string;
+            nodes: components["schemas"]["NodeDto"][];
+            storages: components["schemas"]["StorageDto"][];
+        };
+        ZoneDto: {
+            name: string;
+            bridge: string;
+            vlan?: number;
+            cidr: string;
+            gateway: string;
+        };
+        SiteDetailDto: {
+            name: string;
+            domain: string;
+            country: string;
+            adminEmail: string;
+            /** @description site.yaml; holds no secret. */
+            document: string;
+            substrates: components["schemas"]["SubstrateDto"][];
+            zones: components["schemas"]["ZoneDto"][];
+            /** @description Installed ones. */
+            stacks: number;
+        };
+        RepinRequestDto: {
+            substrate: string;
+            /** @description Compared on the node itself. */
+            fingerprint: string;
+        };
         SiteRequestDto: {
             /** @description site.yaml as text. */
             document: string;
@@ -1611,6 +1783,151 @@ export interface operations {
             };
         };
     };
+    sites_probe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProbeRequestDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sites_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftRequestDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sites_offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sites_acceptOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sites_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDetailDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
     sites_put: {
         parameters: {
             query?: never;
@@ -1623,6 +1940,39 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SiteRequestDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sites_repin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepinRequestDto"];
             };
         };
         responses: {

@@ -7,6 +7,7 @@ import type { People } from './application/accounts/people.js';
 import { ConfigError, loadConfig } from './config/config.js';
 import { Refusal } from './domain/problem.js';
 import { furnish } from './http/api.js';
+import { serveDashboard } from './http/dashboard-files.js';
 import { PEOPLE } from './http/tokens.js';
 import type { Worker } from './worker/worker.js';
 
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     abortOnError: false,
   });
   furnish(app);
+  serveDashboard(app, config.dashboardDirectory);
   app.disable('x-powered-by');
   // A reverse proxy on this machine tells where people come from and whether they came over TLS; nobody else may.
   app.set('trust proxy', 'loopback');

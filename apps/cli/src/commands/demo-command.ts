@@ -5,7 +5,7 @@ export function addDemoCommand(program: Command): void {
   program
     .command('demo')
     .description('an office stack on this machine: lab, control plane, blueprint; Ctrl-C stops it')
-    .option('--blueprint <name>', 'blueprint to install', 'team')
+    .option('--blueprint <name>', 'blueprint to install; none: only lab, control plane and dashboard', 'team')
     .option('--state <folder>', 'everything the demo keeps', '.bastide/demo')
     .option('--domain <domain>', 'domain of the demo site', 'demo.test')
     .option('--port <port>', 'port of the control plane on loopback', '7080')

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,6 +93,18 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
 
   await switchFirewallOn(facts);
   await bootGuests(facts);
+  const document = demoSite(
+    {
+      url: facts.url,
+      fingerprint: facts.fingerprint,
+      hostAddress: labNames(options.labName, join(state, 'lab')).hostAddress,
+      network,
+    },
+    options.domain,
+  );
+  const offer = join(state, 'lab-site.json');
+  const credentials = { 'pve-token': facts.token };
+  await writeFile(offer, JSON.stringify({ document, credentials }), { mode: 0o600 });
   note('starting the control plane …');
   const url = `http://127.0.0.1:${options.port}`;
   const controlPlane = new Child(
@@ -103,6 +115,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     {
       BASTIDE_STATE_DIR: state,
       BASTIDE_LISTEN: `127.0.0.1:${options.port}`,
+      BASTIDE_LAB_SITE: offer,
     },
   );
   children.push(controlPlane);
@@ -114,19 +127,14 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
   );
   const connection = await connect({ url, tokenFile: join(state, 'api-token') });
 
-  const document = demoSite(
-    {
-      url: facts.url,
-      fingerprint: facts.fingerprint,
-      hostAddress: labNames(options.labName, join(state, 'lab')).hostAddress,
-      network,
-    },
-    options.domain,
-  );
+  if (options.blueprint === 'none') {
+    await dashboard(state, url);
+    return EXIT.ok;
+  }
   take(
     await connection.api.PUT('/api/v1/sites/{name}', {
       params: { path: { name: 'demo' } },
-      body: { document, credentials: { 'pve-token': facts.token } },
+      body: { document, credentials },
     }),
   );
   await finishOpenRun(connection, options.blueprint);
@@ -148,6 +156,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     if (exit !== EXIT.ok) return exit;
   }
   await welcome(connection, options, state, url);
+  await dashboard(state, url);
   return EXIT.ok;
 }
 
@@ -195,6 +204,12 @@ async function finishOpenRun(connection: Connection, stack: string): Promise<voi
   if (!run || !['running', 'cancelling', 'undoing'].includes(run.state)) return;
   note(`the run ${run.id} was cut off and goes on:`);
   await follow(connection, run.id, { format: 'text', logs: false, after: run.lastSeq });
+}
+
+/** Where the dashboard is; until there is an admin, with the code that makes one. After the `#` nothing reaches a server or its log. */
+async function dashboard(state: string, url: string): Promise<void> {
+  const code = await readFile(join(state, 'setup-code'), 'utf8').catch(() => undefined);
+  print(`\n${paint.bold('Dashboard')}  ${url}/${code ? `#setup=${code.trim()}` : ''}`);
 }
 
 /** Links, first password, how to trust the CA, how to reach the names. */

@@ -1,6 +1,9 @@
 import { type Provider } from '@nestjs/common';
 import { type Logger } from 'pino';
+import { readOffer } from '../adapters/catalogue/offered-site-file.js';
 import { KyselyRunStore } from '../adapters/database/kysely-run-store.js';
+import { addressTowards } from '../adapters/proxmox/own-address.js';
+import { ProxmoxSurveyor } from '../adapters/proxmox/surveyor.js';
 import { BullmqStepQueue } from '../adapters/queue/bullmq-step-queue.js';
 import { RandomSecretSource } from '../adapters/secrets/random-secret-source.js';
 import { type SshKey } from '../adapters/ssh/ssh-key.js';
@@ -27,6 +30,8 @@ import type { RunStore } from '../application/runs/run-store.port.js';
 import { UndoRun } from '../application/runs/undo-run.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
 import { ConnectSite, ExamineSite } from '../application/sites/connect-site.js';
+import { DescribeSite } from '../application/sites/describe-site.js';
+import { PrepareSite } from '../application/sites/prepare-site.js';
 import type { CheckHistory } from '../application/stacks/check-history.port.js';
 import { CheckStack } from '../application/stacks/check-stack.js';
 import { DescribeStack } from '../application/stacks/describe-stack.js';
@@ -34,11 +39,14 @@ import { KeepChecks } from '../application/stacks/keep-checks.js';
 import { ShowStack } from '../application/stacks/show-stack.js';
 import type { StackStore } from '../application/stacks/stack-store.port.js';
 import type { Substrates } from '../application/substrates/substrate.port.js';
+import type { Config } from '../config/config.js';
 import { parseSite } from '../documents/documents.js';
+import { renderSite } from '../documents/render-site.js';
 import * as http from '../http/tokens.js';
 import {
   ADVANCE_RUN,
   CLOCK,
+  CONFIG,
   from,
   GUEST_SHELL,
   LOG,
@@ -161,6 +169,14 @@ export const useCases: Provider[] = [
     ) => new ShowOverview(stacks, runs, checks, catalogue, show, audit),
   ),
   from(http.PARSE_SITE, [], () => parseSite),
+  from(http.RENDER_SITE, [], () => renderSite),
+  from(http.READ_OFFER, [CONFIG], (config: Config) => () => readOffer(config.labSite)),
+  from(http.PREPARE_SITE, [CLOCK], (clock: Clock) => new PrepareSite(new ProxmoxSurveyor(clock), addressTowards)),
+  from(
+    http.DESCRIBE_SITE,
+    [http.STACK_STORE, SUBSTRATES, CLOCK],
+    (stacks: StackStore, substrates: Substrates, clock: Clock) => new DescribeSite(stacks, substrates, clock),
+  ),
   from(
     http.RUN_CONTROL,
     [http.RUN_STORE, ADVANCE_RUN, http.MAKE_PLAN, http.APPLY_PLAN, CLOCK],

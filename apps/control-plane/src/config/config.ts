@@ -24,6 +24,7 @@ class Environment {
   })
   BASTIDE_LISTEN?: string;
   @IsOptional() @IsString() BASTIDE_MASTER_KEY_FILE?: string;
+  @IsOptional() @IsString() BASTIDE_LAB_SITE?: string;
   @IsOptional() @IsString() BASTIDE_MODULES?: string;
   @IsOptional() @IsString() BASTIDE_BLUEPRINTS?: string;
   @IsOptional() @IsIn(['debug', 'info', 'warn', 'error']) BASTIDE_LOG_LEVEL?: string;
@@ -43,6 +44,10 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly masterKeyFile: string;
   readonly apiTokenFile: string;
+  /** JSON file with document and credentials of a site that the dashboard offers to connect with one click. */
+  readonly labSite?: string;
+  /** The built dashboard. */
+  readonly dashboardDirectory: string;
   readonly moduleDirectories: readonly string[];
   readonly blueprintDirectories: readonly string[];
   readonly logLevel: string;
@@ -75,6 +80,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     'BASTIDE_STATE_DIR',
     'BASTIDE_LISTEN',
     'BASTIDE_MASTER_KEY_FILE',
+    'BASTIDE_LAB_SITE',
     'BASTIDE_MODULES',
     'BASTIDE_BLUEPRINTS',
     'BASTIDE_LOG_LEVEL',
@@ -107,6 +113,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     listen: { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) },
     masterKeyFile: resolve(read.BASTIDE_MASTER_KEY_FILE ?? `${stateDir}/master-key`),
     apiTokenFile: `${stateDir}/api-token`,
+    ...(read.BASTIDE_LAB_SITE ? { labSite: resolve(read.BASTIDE_LAB_SITE) } : {}),
+    dashboardDirectory: `${ROOT}dist/dashboard`,
     moduleDirectories: (read.BASTIDE_MODULES ?? `${ROOT}modules`).split(':'),
     blueprintDirectories: (read.BASTIDE_BLUEPRINTS ?? `${ROOT}blueprints`).split(':'),
     logLevel: read.BASTIDE_LOG_LEVEL ?? 'info',

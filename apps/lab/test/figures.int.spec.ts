@@ -83,6 +83,18 @@ describe('figures', () => {
     }
   });
 
+  it('over time are the same whenever they are asked for, in every frame, as long as the guest runs', async () => {
+    const ask = async (timeframe: string) =>
+      (await test.root.data('GET', `${BASE}/rrddata`, { timeframe })) as Record<string, number>[];
+    const before = (await ask('hour')).at(-1);
+    expect(before?.netin).toBeGreaterThan(0);
+    expect(before?.disk).toBeGreaterThan(0);
+    ahead += 600_000;
+    expect((await ask('hour')).find((row) => row.time === before?.time)).toEqual(before);
+    expect(Object.keys((await ask('hour'))[0] ?? {})).toEqual(['time']);
+    for (const frame of ['day', 'week', 'month', 'year']) expect((await ask(frame)).length).toBeGreaterThan(300);
+  });
+
   it('over time are refused for a frame or consolidation that does not exist', async () => {
     const answer = await test.root.call('GET', `${BASE}/rrddata`, { timeframe: 'century', cf: 'MEDIAN' });
     expect([answer.status, Object.keys(answer.body.errors).sort()]).toEqual([400, ['cf', 'timeframe']]);

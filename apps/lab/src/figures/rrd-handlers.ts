@@ -1,8 +1,9 @@
-/** rrddata of guests, nodes and storages. The histories live as long as the lab's process. */
+/** rrddata of guests, nodes and storages. What was measured lives as long as the lab's process. */
 import { guestOf } from '../guests/guests.js';
 import type { Call, Handlers } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import { storageOfPath } from '../storage/storages.js';
+import { modelRows } from './model-history.js';
 import { RrdHistory, SAMPLE_SECONDS } from './rrd-history.js';
 import type { RrdTable } from './rrd-table.js';
 
@@ -23,19 +24,18 @@ export function startSampling(lab: Lab): () => void {
   return () => clearInterval(timer);
 }
 
+const consolidationOf = (call: Call) => (call.text('cf') === 'MAX' ? 'MAX' : 'AVERAGE');
+
 async function answer(call: Call, table: (history: RrdHistory) => RrdTable, key: string): Promise<unknown> {
   const history = historyOf(call.lab);
   await history.sample(call.lab);
-  return table(history).rows(
-    key,
-    call.need('timeframe'),
-    call.text('cf') === 'MAX' ? 'MAX' : 'AVERAGE',
-    Math.floor(call.lab.now() / 1000),
-  );
+  return table(history).rows(key, call.need('timeframe'), consolidationOf(call), Math.floor(call.lab.now() / 1000));
 }
 
 const ofGuest = (type: 'qemu' | 'lxc') => async (call: Call) => {
-  guestOf(call, type);
+  const guest = guestOf(call, type);
+  const usageAt = call.lab.runtime.usageAt?.bind(call.lab.runtime, guest.vmid);
+  if (usageAt) return modelRows(call.lab, guest, call.need('timeframe'), consolidationOf(call), usageAt);
   return await answer(call, (history) => history.guests, String(call.vmid));
 };
 

@@ -33,7 +33,8 @@ export class RrdHistory {
     const time = Math.floor(lab.now() / 1000);
     if (time - this.sampledAt < SAMPLE_SECONDS) return;
     this.sampledAt = time;
-    this.guests.record(time, await guestSamples(lab));
+    // What a model tells is computed when somebody asks, see model-history.ts.
+    if (!lab.runtime.usageAt) this.guests.record(time, await guestSamples(lab));
     const up = lab.nodes.filter((node) => !lab.faults.isNodeDown(node));
     const host = hostFigures();
     this.nodes.record(

@@ -18,6 +18,9 @@ const FRAMES: Readonly<Record<string, readonly [step: number, count: number]>> =
   year: [21_600, 1440],
   decade: [604_800, 570],
 };
+/** An unknown frame is the shortest one. */
+export const frameOf = (frame: string): readonly [step: number, count: number] => FRAMES[frame] ?? [60, 60];
+
 const MINUTE = 60;
 const HALF_HOUR = 1800;
 const PERIODS_KEPT = 1440;
@@ -139,7 +142,7 @@ export class RrdTable {
 
   /** One row for each step of the time frame up to the one that runs now; steps without figures have their time alone. */
   rows(key: string, frame: string, consolidation: Consolidation, now: number): Row[] {
-    const [step, count] = FRAMES[frame] ?? [60, 60];
+    const [step, count] = frameOf(frame);
     const end = now - (now % step);
     const begin = end - step * count;
     const gathered = new Map<number, Gathering>();

@@ -147,6 +147,8 @@ export interface GuestRuntime {
   /** New limits for a running guest. */
   limit(vmid: number, limits: { cpus: number; memoryBytes: number }): Promise<void>;
   usage(vmid: number): Promise<GuestUsage>;
+  /** Only where use is a model: that of any moment (milliseconds since the epoch) of the guest's present run. */
+  usageAt?(vmid: number, time: number): GuestUsage;
   /** Addresses per interface as the guest sees them. */
   addresses(
     vmid: number,

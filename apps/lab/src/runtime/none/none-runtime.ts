@@ -94,12 +94,16 @@ export class NoneRuntime implements GuestRuntime {
   async limit(): Promise<void> {}
 
   async usage(vmid: number): Promise<GuestUsage> {
+    return this.usageAt(vmid, this.now());
+  }
+
+  usageAt(vmid: number, time: number): GuestUsage {
     const guest = this.guests.get(vmid);
     return {
       running: guest !== undefined,
       ...(guest ? { pid: guest.pid } : {}),
-      uptimeSeconds: guest ? Math.floor((this.now() - guest.since) / 1000) : 0,
-      ...(guest?.definition ? modelUsage(guest.definition, this.now(), guest.since) : NOTHING),
+      uptimeSeconds: guest ? Math.max(0, Math.floor((time - guest.since) / 1000)) : 0,
+      ...(guest?.definition ? modelUsage(guest.definition, time, guest.since) : NOTHING),
     };
   }
 

@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { demoSite, labNetworks } from '../../../cli/src/demo/demo-site.js';
+import { labNames } from '../../../lab/src/runtime/lxc/lab-names.js';
 import type { PlannedStep } from '../../src/domain/plan/plan.js';
 import { freePort, labFetch } from '../e2e/demo.js';
 import { scratchDirectory } from '../engine/scratch-directory.js';
@@ -44,7 +46,9 @@ export class Product {
   readonly #urls: string[] = [];
   #closed = false;
 
-  constructor(private readonly options: ProductOptions) {}
+  constructor(private readonly options: ProductOptions) {
+    for (const folder of ['modules', 'blueprints']) mkdirSync(join(this.state, 'extra', folder), { recursive: true });
+  }
 
   /** A folder for what is outside: guests as the scripted shell keeps them. */
   world(name: string): string {
@@ -61,10 +65,15 @@ export class Product {
       ...labNetworks(network).flatMap((one) => ['--network', one]),
       ...args,
     ]);
-    await this.until('lab', async () => {
-      this.access = JSON.parse(readFileSync(join(lab, 'access.json'), 'utf8')) as LabAccess;
-      return true;
-    });
+    await this.until(
+      'lab',
+      async () => {
+        this.access = JSON.parse(readFileSync(join(lab, 'access.json'), 'utf8')) as LabAccess;
+        return true;
+        // The first time on a machine it builds the image of its guests.
+      },
+      600_000,
+    );
   }
 
   /** One more control plane that answers; it does no steps. Returns which one it is. */
@@ -79,28 +88,40 @@ export class Product {
 
   /** A worker that is furnished and waits for its `go`. */
   async startWorker(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<StartedWorker> {
+    const worker = this.startProcess(script, args, env);
+    await worker.spoken;
+    if (!worker.alive) throw new Error(`a worker did not come up\n${this.said()}`);
+    return worker;
+  }
+
+  /** A worker as it is delivered; it begins by itself. */
+  startProductionWorker(env: NodeJS.ProcessEnv): StartedWorker {
+    return this.startProcess(resolve('dist/apps/control-plane/src/main.js'), ['--role', 'worker'], env);
+  }
+
+  private startProcess(script: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     if (this.#closed) throw new Error('the suite has ended');
     const child = this.run('worker', script, args, env);
     const ended = once(child, 'exit').then(() => {});
-    await Promise.race([once(child.stdout!, 'data'), ended]);
-    if (child.exitCode !== null) throw new Error(`a worker did not come up\n${this.said()}`);
     return {
       pid: child.pid ?? 0,
       get alive() {
         return child.exitCode === null && child.signalCode === null;
       },
-      go: () => child.stdin?.write('go\n'),
+      go: () => void child.stdin?.write('go\n'),
       kill: async () => {
         child.kill('SIGKILL');
         await ended;
       },
       ended,
+      spoken: Promise.race([once(child.stdout!, 'data'), ended]),
     };
   }
 
   async connect(site: string, network: number, edit: (document: string) => string = (text) => text): Promise<void> {
     const { url, fingerprint, token } = this.access;
-    const document = demoSite({ url, fingerprint, hostAddress: `10.${network}.0.1`, network }, `${site}.test`);
+    const { hostAddress } = labNames(this.options.name, join(this.state, 'lab'));
+    const document = demoSite({ url, fingerprint, hostAddress, network }, `${site}.test`);
     await this.ask('PUT', `/sites/${site}`, {
       document: edit(document.replace('name: demo', `name: ${site}`)),
       credentials: { 'pve-token': token },
@@ -171,6 +192,12 @@ export class Product {
         clearTimeout(late);
       }
     }
+    // Also what a lab that was cut off has left on the machine.
+    const lab = resolve('dist/apps/lab/src/main.js');
+    await promisify(execFile)(process.execPath, [
+      ...[lab, 'reset', '--state', join(this.state, 'lab')],
+      ...['--name', this.options.name],
+    ]);
     rmSync(this.state, { recursive: true, force: true });
   }
 
@@ -183,8 +210,8 @@ export class Product {
         REDIS_URL: this.options.redisUrl,
         BASTIDE_STATE_DIR: this.state,
         BASTIDE_LOG_LEVEL: 'warn',
-        BASTIDE_MODULES: resolve('modules'),
-        BASTIDE_BLUEPRINTS: resolve('blueprints'),
+        BASTIDE_MODULES: `${resolve('modules')}:${join(this.state, 'extra/modules')}`,
+        BASTIDE_BLUEPRINTS: `${resolve('blueprints')}:${join(this.state, 'extra/blueprints')}`,
         ...env,
       },
     });
@@ -201,8 +228,8 @@ export class Product {
     return child;
   }
 
-  private async until(what: string, ready: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 60_000;
+  private async until(what: string, ready: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
+    const end = Date.now() + withinMs;
     while (!(await ready().catch(() => false))) {
       if (Date.now() > end) throw new Error(`no ${what}\n${this.said()}`);
       await delay(100);

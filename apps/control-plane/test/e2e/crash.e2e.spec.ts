@@ -87,7 +87,7 @@ story('an install on real guests whose worker dies', () => {
       );
       expect(await volumes()).toHaveLength(guests.reduce((sum, { spec }) => sum + 1 + spec.volumes.length, 0));
       // A second account would have got another name.
-      expect(bindings.map(({ offer }) => offer.username ?? offer.fqdn).sort()).toEqual([
+      expect(bindings.map(({ offer }) => String(offer.username ?? offer.fqdn)).sort()).toEqual([
         'trio.visitor',
         'visitor.town.test',
       ]);

@@ -30,7 +30,9 @@ describe('an install of team whose workers die', () => {
   };
   /** Each hook of each guest, for each of its consumers: how often it ran. */
   const doubled = (world: string): string[] => {
-    const ran = hooksIn(world).map(({ guest, hook, binding }) => `${guest} ${hook} ${binding ?? ''}`);
+    // Checks that the schedule asks for are no part of the run.
+    const ofRuns = hooksIn(world).filter(({ unit }) => unit.startsWith('bastide-run-'));
+    const ran = ofRuns.map(({ guest, hook, binding }) => `${guest} ${hook} ${binding ?? ''}`);
     expect(ran.length).toBeGreaterThan(20);
     return ran.filter((one, place) => ran.indexOf(one) !== place);
   };

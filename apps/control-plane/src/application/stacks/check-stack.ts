@@ -2,7 +2,7 @@ import type { InstanceId, StackId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import type { RecordedGuest, RecordedInstance } from '../../domain/stack/stack.js';
 import type { NewId } from '../clock.port.js';
-import { assembleHookInput } from '../runs/executors/hook-input.js';
+import { assembleHookInput, instanceSecrets } from '../runs/executors/hook-input.js';
 import { type StepWorld, targetOf } from '../runs/executors/step-world.js';
 
 export interface CheckResult {
@@ -48,18 +48,30 @@ export class CheckStack {
     return Promise.all(
       checks.map(async ({ guest, instance, manifest }) => {
         const ref = { ...instance, stack: stack.name };
-        const input = await assembleHookInput(this.world, {
-          site,
-          recorded,
-          stackName: stack.name,
-          instance: ref,
-          manifest,
-          guest,
-          hook: 'check',
-        });
-        return this.#check(guest, instance, manifest.digest, input);
+        try {
+          const input = await assembleHookInput(this.world, {
+            site,
+            recorded,
+            stackName: stack.name,
+            instance: ref,
+            manifest,
+            guest,
+            hook: 'check',
+          });
+          return await this.#check(guest, instance, manifest.digest, input);
+        } finally {
+          await this.#forgetIfGone(instance.id);
+        }
       }),
     );
+  }
+
+  /** A removal may have overtaken the check: secrets that were made again for the hook's input go with the instance. */
+  async #forgetIfGone(instance: InstanceId): Promise<void> {
+    const { stacks, secrets, certificates } = this.world;
+    if (await stacks.findInstance(instance)) return;
+    await secrets.removeUnder(instanceSecrets(instance));
+    await certificates.forgetUnder(`instance/${instance}/`);
   }
 
   async #check(

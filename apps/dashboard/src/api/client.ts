@@ -1,6 +1,5 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../../../../docs/reference/openapi.js';
-import type { PendingPaths } from './pending.js';
 import { Problem, problemOf } from './problem.js';
 import { sessionSignal } from './session-signal.js';
 
@@ -38,7 +37,7 @@ export async function sessionFetch(request: Request): Promise<Response> {
 }
 
 /** The typed client: paths, bodies and answers come from the OpenAPI document. Use it through {@link ask}. */
-export const api = createClient<paths & PendingPaths>({ baseUrl, fetch: sessionFetch });
+export const api = createClient<paths>({ baseUrl, fetch: sessionFetch });
 
 /** The answer's body; throws a {@link Problem} where the server refused or was not reached. */
 export async function ask<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { api, ask } from './client.js';
-import type { AccountDto, Role, SessionDto } from './pending.js';
 import { queryClient } from './query-client.js';
 import { sessionSignal } from './session-signal.js';
+import type { Dto, Role } from './types.js';
 
 const KEY = ['session'] as const;
 
@@ -11,7 +11,7 @@ const KEY = ['session'] as const;
 export const sessionQuery = {
   queryKey: KEY,
   staleTime: 60_000,
-  queryFn: async ({ signal }: { signal: AbortSignal }): Promise<SessionDto> => {
+  queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Dto<'SessionDto'>> => {
     const session = await ask(api.GET('/api/v1/session', { signal }));
     if (session.account) sessionSignal.opened(session.csrfToken);
     return session;
@@ -21,7 +21,7 @@ export const sessionQuery = {
 export const useSession = () => useQuery(sessionQuery);
 
 /** A new session is taken over everywhere; requests that waited for it are sent again. */
-export function sessionOpened(session: SessionDto): void {
+export function sessionOpened(session: Dto<'SessionDto'>): void {
   queryClient.setQueryData(KEY, session);
   sessionSignal.opened(session.csrfToken);
 }
@@ -44,7 +44,7 @@ const INCLUDES: Record<Role, readonly Role[]> = {
 };
 
 /** Whether an account may do what needs a role, on a site (undefined: somewhere). The server decides; this only explains early. */
-export const may = (account: AccountDto | null | undefined, needed: Role, site?: string): boolean =>
+export const may = (account: Dto<'AccountDto'> | null | undefined, needed: Role, site?: string): boolean =>
   account?.roles.some(
     (grant) =>
       INCLUDES[grant.role].includes(needed) && (site === undefined || grant.site === null || grant.site === site),

@@ -3,14 +3,14 @@ import { IconLogout, IconSunMoon } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
-import type { AccountDto } from '../api/pending.js';
 import { signOut } from '../api/session.js';
+import type { Dto } from '../api/types.js';
 import { ForeignText } from '../components/foreign-text.js';
 import classes from './account-menu.module.css';
 import { paths } from './paths.js';
 
 /** Who is signed in; light or dark; out. */
-export function AccountMenu({ account }: { account: AccountDto }) {
+export function AccountMenu({ account }: { account: Dto<'AccountDto'> }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { colorScheme, setColorScheme } = useMantineColorScheme();

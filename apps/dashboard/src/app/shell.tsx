@@ -2,12 +2,13 @@ import { Burger, Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Suspense, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
+import { Link, Navigate, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { toProblem } from '../api/problem.js';
 import { useSession } from '../api/session.js';
 import { Loading } from '../components/loading.js';
 import { Logo } from '../components/logo.js';
 import { ProblemCard } from '../components/problem-card.js';
+import { AskAgain } from './ask-again.js';
 import { paths } from './paths.js';
 import classes from './shell.module.css';
 import { Sidebar } from './sidebar.js';
@@ -17,12 +18,14 @@ export function Shell() {
   const { t } = useTranslation();
   const session = useSession();
   const [open, menu] = useDisclosure(false);
-  const { pathname } = useLocation();
+  const { pathname, search, hash } = useLocation();
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new page closes the menu
   useEffect(menu.close, [pathname]);
 
   if (session.isPending) return <Loading />;
   if (!session.data) return <ProblemCard problem={toProblem(session.error)} onRetry={() => void session.refetch()} />;
+  if (session.data.firstRun) return <Navigate to={paths.firstRun() + hash} replace />;
+  if (!session.data.account) return <Navigate to={paths.login(pathname + search)} replace />;
   return (
     <div className={classes['frame']}>
       <button type="button" className={classes['skip']} onClick={() => document.getElementById('content')?.focus()}>
@@ -45,6 +48,7 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </main>
+      <AskAgain name={session.data.account.name} />
       <ScrollRestoration />
     </div>
   );

@@ -1,8 +1,8 @@
 import { NavLink, Stack } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link, NavLink as RouterLink, useMatch, useResolvedPath } from 'react-router';
-import type { AccountDto } from '../api/pending.js';
 import { may } from '../api/session.js';
+import type { Dto } from '../api/types.js';
 import { Logo } from '../components/logo.js';
 import { AccountMenu } from './account-menu.js';
 import { type NavigationEntry, navigation } from './navigation.js';
@@ -10,7 +10,7 @@ import { paths } from './paths.js';
 import classes from './shell.module.css';
 
 /** Where one can go, and who one is. Entries beyond one's role are not shown. */
-export function Sidebar({ account }: { account: AccountDto | null }) {
+export function Sidebar({ account }: { account: Dto<'AccountDto'> }) {
   const { t } = useTranslation();
   return (
     <div className={classes['column']}>
@@ -26,7 +26,7 @@ export function Sidebar({ account }: { account: AccountDto | null }) {
             ))}
         </Stack>
       </nav>
-      {account ? <AccountMenu account={account} /> : null}
+      <AccountMenu account={account} />
     </div>
   );
 }

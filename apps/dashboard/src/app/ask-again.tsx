@@ -1,0 +1,41 @@
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import { useNavigate } from 'react-router';
+import { useExpired } from '../api/session.js';
+import { sessionSignal } from '../api/session-signal.js';
+import { LogInForm } from '../pages/login/log-in-form.js';
+import { paths } from './paths.js';
+
+/** Over the page, when the session has run out: after the log-in, what was asked is asked again and the page goes on. */
+export function AskAgain({ name }: { name: string }) {
+  const { t } = useTranslation('login');
+  const expired = useExpired();
+  const navigate = useNavigate();
+  return (
+    <Modal
+      opened={expired}
+      onClose={() => undefined}
+      withCloseButton={false}
+      closeOnEscape={false}
+      closeOnClickOutside={false}
+      title={t('expired')}
+    >
+      <Stack>
+        <Text size="sm">{t('expiredText')}</Text>
+        <LogInForm name={name} />
+        <Group justify="center">
+          <Button
+            variant="subtle"
+            size="xs"
+            onClick={() => {
+              sessionSignal.closed();
+              void navigate(paths.login());
+            }}
+          >
+            {t('other')}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

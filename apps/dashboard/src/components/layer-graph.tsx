@@ -1,0 +1,86 @@
+import '@xyflow/react/dist/style.css';
+import { useComputedColorScheme } from '@mantine/core';
+import { Background, Controls, type Edge, type Node, Position, ReactFlow } from '@xyflow/react';
+import { useMemo } from 'react';
+import { cleanText } from './clean-text.js';
+import classes from './layer-graph.module.css';
+
+/** A node of a graph that is drawn by layers: layer 0 is leftmost. */
+export interface LayerNode {
+  id: string;
+  label: string;
+  about?: string;
+  layer: number;
+  colour?: string;
+}
+
+const WIDTH = 190;
+const HEIGHT = 52;
+
+/**
+ * A graph by layers, to look at: drawn from left to right, to be moved and zoomed. What it shows must stand in a table
+ * beside it too, for whoever does not see it; so it is hidden from screen readers.
+ */
+export function LayerGraph({
+  nodes,
+  edges,
+  label,
+}: {
+  nodes: readonly LayerNode[];
+  edges: readonly { from: string; to: string }[];
+  label: string;
+}) {
+  const scheme = useComputedColorScheme('light');
+  const drawn = useMemo(() => {
+    const rows = new Map<number, number>();
+    return nodes.map((node): Node => {
+      const row = rows.get(node.layer) ?? 0;
+      rows.set(node.layer, row + 1);
+      return {
+        id: node.id,
+        position: { x: node.layer * (WIDTH + 70), y: row * (HEIGHT + 18) },
+        width: WIDTH,
+        height: HEIGHT,
+        data: {
+          label: (
+            <span className={classes['label']} title={cleanText(node.label)}>
+              <bdi>{cleanText(node.label)}</bdi>
+              {node.about ? <small>{cleanText(node.about)}</small> : null}
+            </span>
+          ),
+        },
+        sourcePosition: Position.Right,
+        targetPosition: Position.Left,
+        style: node.colour ? { borderColor: `var(--mantine-color-${node.colour}-6)`, borderWidth: 2 } : {},
+      };
+    });
+  }, [nodes]);
+  const lines = useMemo(
+    () => edges.map((edge): Edge => ({ id: `${edge.from}→${edge.to}`, source: edge.from, target: edge.to })),
+    [edges],
+  );
+  return (
+    <div className={classes['frame']} aria-hidden="true" title={label}>
+      <ReactFlow
+        nodes={drawn}
+        edges={lines}
+        colorMode={scheme}
+        fitView
+        minZoom={0.1}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        disableKeyboardA11y
+        preventScrolling={false}
+        zoomOnScroll={false}
+        onlyRenderVisibleElements
+        proOptions={{ hideAttribution: true }}
+      >
+        <Background gap={24} />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}

@@ -1,0 +1,130 @@
+import { Anchor, Badge, Button, Group, Stack, Table, Text, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, ask, baseUrl } from '../../api/client.js';
+import { toProblem } from '../../api/problem.js';
+import cards from '../../components/cards.module.css';
+import { EmptyState } from '../../components/empty-state.js';
+import { ForeignText } from '../../components/foreign-text.js';
+import { formatTime } from '../../components/formats.js';
+import { Loading } from '../../components/loading.js';
+import { Page as Frame } from '../../components/page.js';
+import { ProblemCard } from '../../components/problem-card.js';
+
+const PAGE = 100;
+
+/** Every act, who, when, from where; whether the chain is whole; to take away. */
+export function Page() {
+  const { t } = useTranslation('audit');
+  const [typed, setTyped] = useState({ actor: '', action: '', site: '' });
+  const [filter] = useDebouncedValue(typed, 300);
+  const query = Object.fromEntries(Object.entries(filter).filter(([, value]) => value.trim() !== ''));
+  const audit = useInfiniteQuery({
+    queryKey: ['audit', query],
+    initialPageParam: 0,
+    queryFn: ({ pageParam, signal }) =>
+      ask(
+        api.GET('/api/v1/audit', {
+          params: { query: { limit: PAGE, ...query, ...(pageParam ? { before: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next,
+  });
+  const verify = useMutation({ mutationFn: () => ask(api.POST('/api/v1/audit/verify')) });
+  const rows = audit.data?.pages.flatMap((page) => page.rows) ?? [];
+  const exported = (format: string) => `${baseUrl}/api/v1/audit/export?${new URLSearchParams({ ...query, format })}`;
+  return (
+    <Frame
+      title={t('title')}
+      about={t('about')}
+      action={
+        <Button variant="default" loading={verify.isPending} onClick={() => verify.mutate()}>
+          {t('verify')}
+        </Button>
+      }
+    >
+      {verify.error ? <ProblemCard problem={toProblem(verify.error)} /> : null}
+      {verify.data ? (
+        <Text role="status" fw={600} c={verify.data.intact ? 'green' : 'red'}>
+          {verify.data.intact
+            ? t('intact', { count: verify.data.rows })
+            : t('broken', { seq: verify.data.firstBroken?.seq ?? 0 })}
+        </Text>
+      ) : null}
+      <Group gap="sm" align="flex-end">
+        {(['actor', 'action', 'site'] as const).map((field) => (
+          <TextInput
+            key={field}
+            label={t(`field.${field}`)}
+            value={typed[field]}
+            onChange={(event) => {
+              const { value } = event.currentTarget;
+              setTyped((before) => ({ ...before, [field]: value }));
+            }}
+            flex="1 1 10rem"
+          />
+        ))}
+        <Anchor href={exported('csv')} download size="sm">
+          {t('csv')}
+        </Anchor>
+        <Anchor href={exported('json')} download size="sm">
+          {t('json')}
+        </Anchor>
+      </Group>
+      {audit.isPending ? <Loading /> : null}
+      {audit.error ? <ProblemCard problem={toProblem(audit.error)} onRetry={() => void audit.refetch()} /> : null}
+      {audit.data && rows.length === 0 ? <EmptyState title={t('empty.title')} text={t('empty.text')} /> : null}
+      {rows.length > 0 ? (
+        <div className={cards['scroll']}>
+          <Table verticalSpacing={6}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('when')}</Table.Th>
+                <Table.Th>{t('field.actor')}</Table.Th>
+                <Table.Th>{t('field.action')}</Table.Th>
+                <Table.Th>{t('subject')}</Table.Th>
+                <Table.Th>{t('outcome')}</Table.Th>
+                <Table.Th>{t('from')}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {rows.map((row) => (
+                <Table.Tr key={row.seq}>
+                  <Table.Td>{formatTime(row.at)}</Table.Td>
+                  <Table.Td>
+                    <Stack gap={0}>
+                      <ForeignText>{row.actor}</ForeignText>
+                      <Text size="xs" c="dimmed">
+                        {t(`kind.${row.actorKind}`)}
+                      </Text>
+                    </Stack>
+                  </Table.Td>
+                  <Table.Td>{row.action}</Table.Td>
+                  <Table.Td>
+                    <ForeignText limit={120}>{row.site ? `${row.subject} (${row.site})` : row.subject}</ForeignText>
+                  </Table.Td>
+                  <Table.Td>
+                    <Badge color={row.outcome === 'done' ? 'green' : 'red'} variant="light" tt="none" radius="sm">
+                      {t(row.outcome)}
+                    </Badge>
+                  </Table.Td>
+                  <Table.Td>{row.address ?? ''}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </div>
+      ) : null}
+      {audit.hasNextPage ? (
+        <Group justify="center">
+          <Button variant="default" loading={audit.isFetchingNextPage} onClick={() => void audit.fetchNextPage()}>
+            {t('older')}
+          </Button>
+        </Group>
+      ) : null}
+    </Frame>
+  );
+}

@@ -1,0 +1,155 @@
+import { Alert, Badge, Group, SegmentedControl, Stack, Text, TextInput, Title } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconBox, IconSearch, IconStack2 } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import { Link, useSearchParams } from 'react-router';
+import type { Dto } from '../../api/types.js';
+import { paths } from '../../app/paths.js';
+import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
+import { EmptyState } from '../../components/empty-state.js';
+import { ForeignText } from '../../components/foreign-text.js';
+import { Page as Frame } from '../../components/page.js';
+import { Section } from '../../components/section.js';
+import { catalogueQuery } from './catalogue-query.js';
+import { NeedsLine } from './needs-line.js';
+
+const KINDS = ['all', 'blueprints', 'modules'] as const;
+
+/** Whether each word of a search is somewhere in the texts, in any order and case. */
+const fits = (search: string, texts: readonly (string | undefined)[]): boolean => {
+  const all = texts.join(' ').toLocaleLowerCase();
+  return search
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => all.includes(word));
+};
+
+/** What can be installed. Search and kind stand in the address, so that a view can be shared. */
+export function Page() {
+  const { t } = useTranslation('catalogue');
+  const [asked, setAsked] = useSearchParams();
+  const search = asked.get('search') ?? '';
+  const [settled] = useDebouncedValue(search, 100);
+  const kind = KINDS.find((one) => one === asked.get('kind')) ?? 'all';
+  const catalogue = useQuery(catalogueQuery);
+  const put = (key: string, value: string): void =>
+    setAsked(
+      (before) => {
+        if (value && value !== 'all') before.set(key, value);
+        else before.delete(key);
+        return before;
+      },
+      { replace: true },
+    );
+  return (
+    <Frame title={t('title')} about={t('about')}>
+      <Group>
+        <TextInput
+          flex="1 1 14rem"
+          aria-label={t('search')}
+          placeholder={t('search')}
+          leftSection={<IconSearch size={16} aria-hidden />}
+          value={search}
+          onChange={(event) => put('search', event.currentTarget.value)}
+        />
+        <SegmentedControl
+          aria-label={t('kind')}
+          data={KINDS.map((value) => ({ value, label: t(`kinds.${value}`) }))}
+          value={kind}
+          onChange={(value) => put('kind', value)}
+        />
+      </Group>
+      <Answer of={catalogue}>{(data) => <Found data={data} kind={kind} search={settled.trim()} />}</Answer>
+    </Frame>
+  );
+}
+
+function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeof KINDS)[number]; search: string }) {
+  const { t } = useTranslation('catalogue');
+  const blueprints =
+    kind === 'modules'
+      ? []
+      : data.blueprints.filter((one) => fits(search, [one.name, one.title, one.summary, one.audience, ...one.modules]));
+  const modules =
+    kind === 'blueprints'
+      ? []
+      : data.modules.filter((one) =>
+          fits(search, [one.name, one.title, one.summary, one.category, one.licence, ...one.provides]),
+        );
+  return (
+    <>
+      {data.diagnostics.some((finding) => finding.severity === 'error') ? (
+        <Alert color="orange" title={t('leftOut')}>
+          <Stack gap={4} component="ul" m={0} pl="md">
+            {data.diagnostics.map((finding) => (
+              <li key={`${finding.code} ${finding.subject} ${finding.message}`}>
+                <ForeignText>{finding.subject}</ForeignText>: <ForeignText>{finding.message}</ForeignText>
+              </li>
+            ))}
+          </Stack>
+        </Alert>
+      ) : null}
+      {blueprints.length + modules.length === 0 ? (
+        <EmptyState title={t('nothing.title')} text={t('nothing.text')} />
+      ) : null}
+      {blueprints.length > 0 ? (
+        <Section title={t('kinds.blueprints')}>
+          <ul className={cards['grid']}>
+            {blueprints.map((one) => (
+              <li key={one.name}>
+                <Link to={paths.blueprint(one.name)} className={`surface ${cards['card']}`}>
+                  <Group gap="sm" wrap="nowrap">
+                    <IconStack2 size={24} stroke={1.5} aria-hidden />
+                    <Title order={3} size="h5">
+                      <ForeignText>{one.title}</ForeignText>
+                    </Title>
+                  </Group>
+                  <Text size="sm">
+                    <ForeignText>{one.summary}</ForeignText>
+                  </Text>
+                  <Text size="xs" c="dimmed" mt="auto">
+                    {one.audience ? <ForeignText>{one.audience}</ForeignText> : null} · {one.version}
+                  </Text>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      ) : null}
+      {modules.length > 0 ? (
+        <Section title={t('kinds.modules')}>
+          <ul className={cards['grid']}>
+            {modules.map((one) => (
+              <li key={one.name}>
+                <Link to={paths.module(one.name)} className={`surface ${cards['card']}`}>
+                  <Group gap="sm" wrap="nowrap">
+                    <IconBox size={24} stroke={1.5} aria-hidden />
+                    <Title order={3} size="h5">
+                      <ForeignText>{one.title}</ForeignText>
+                    </Title>
+                  </Group>
+                  <Text size="sm">
+                    <ForeignText>{one.summary}</ForeignText>
+                  </Text>
+                  <Group gap="xs" mt="auto">
+                    <Badge variant="default" tt="none" radius="sm">
+                      {one.licence}
+                    </Badge>
+                    <Badge variant="default" tt="none" radius="sm">
+                      {one.appVersion}
+                    </Badge>
+                  </Group>
+                  <Text size="xs" c="dimmed">
+                    <NeedsLine of={one.needs} />
+                  </Text>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,188 @@
+import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { IconPlugConnectedX } from '@tabler/icons-react';
+import { useEffect, useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useParams } from 'react-router';
+import { api, ask } from '../../api/client.js';
+import { may, useSession } from '../../api/session.js';
+import { paths } from '../../app/paths.js';
+import { Answer } from '../../components/answer.js';
+import { ForeignText } from '../../components/foreign-text.js';
+import { formatDuration, formatTime } from '../../components/formats.js';
+import { LayerGraph } from '../../components/layer-graph.js';
+import { Page as Frame } from '../../components/page.js';
+import { ProblemCard } from '../../components/problem-card.js';
+import { Section } from '../../components/section.js';
+import { STATE_COLOURS, StateBadge } from '../../components/state-badge.js';
+import { FailureCard } from './failure-card.js';
+import { LogView } from './log-view.js';
+import { percentOf } from './run-view.js';
+import { StepTable } from './step-table.js';
+import { useAct } from './use-act.js';
+import { type LiveRun, useRun } from './use-run.js';
+
+/** A run, alive: what it does, how far it is, its log, and what may be decided. */
+export function Page() {
+  const { id = '' } = useParams();
+  return <Run key={id} id={id} />;
+}
+
+function Run({ id }: { id: string }) {
+  const run = useRun(id);
+  return <Answer of={run as never}>{(live: LiveRun) => <View live={live} />}</Answer>;
+}
+
+function View({ live }: { live: LiveRun }) {
+  const { t } = useTranslation('run');
+  const { detail, steps, log } = live;
+  const { run } = detail;
+  const [shown, setShown] = useState<'graph' | 'table'>('graph');
+  const [chosen, setChosen] = useState<string>();
+  const operation = t(`operation.${run.operation}`);
+  return (
+    <Frame
+      title={t('title', { operation, stack: run.stackName })}
+      about={
+        <Group gap="xs">
+          <StateBadge state={run.state} />
+          <Text size="sm">{t('startedBy', { actor: run.actor, at: formatTime(run.createdAt) })}</Text>
+          <Link to={paths.stack(run.stack)}>{t('toStack')}</Link>
+        </Group>
+      }
+      action={<CancelButton live={live} />}
+    >
+      <Overall live={live} />
+      {live.refused ? <ProblemCard problem={live.refused} /> : null}
+      {live.stream === 'lost' ? (
+        <Alert color="yellow" icon={<IconPlugConnectedX />} role="status">
+          {t('shell:connection.lost')}
+        </Alert>
+      ) : null}
+      <FailureCard live={live} onChoose={setChosen} />
+      <Section title={t('steps')}>
+        <SegmentedControl
+          w="fit-content"
+          value={shown}
+          onChange={(value) => setShown(value as 'graph' | 'table')}
+          data={[
+            { value: 'graph', label: t('graph') },
+            { value: 'table', label: t('table') },
+          ]}
+        />
+        {shown === 'graph' ? <Graph live={live} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
+      </Section>
+      <LogView log={log} version={live.version} steps={steps} chosen={chosen} onChoose={setChosen} />
+    </Frame>
+  );
+}
+
+/** Nodes change colour only when a state does: a graph of a thousand is not drawn anew for every log line. */
+function Graph({ live: { steps } }: { live: LiveRun }) {
+  const { t } = useTranslation('run');
+  const states = steps.map((step) => `${step.id}=${step.state}`).join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the states stand for the steps
+  const graph = useMemo(
+    () => ({
+      nodes: steps.map((step) => ({
+        id: step.id,
+        label: step.label,
+        about: t(`shell:state.${step.state}`),
+        layer: step.layer,
+        colour: STATE_COLOURS[step.state],
+      })),
+      edges: steps.flatMap((step) => step.after.map((from) => ({ from, to: step.id }))),
+    }),
+    [states, t],
+  );
+  return (
+    <>
+      <LayerGraph {...graph} label={t('graph')} />
+      <div className="visually-hidden">
+        <StepTable steps={steps} />
+      </div>
+    </>
+  );
+}
+
+const UNDER_WAY = new Set<string>(['running', 'cancelling', 'undoing']);
+
+function Overall({ live: { detail, steps } }: { live: LiveRun }) {
+  const { t } = useTranslation('run');
+  const { run } = detail;
+  const open = UNDER_WAY.has(run.state);
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!open) return;
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, [open]);
+  const percent = run.state === 'succeeded' ? 100 : percentOf(steps, now);
+  const doing = steps.filter((step) => step.state === 'running').map((step) => step.label);
+  const left = Math.max(0, detail.estimateMs * (1 - percent / 100));
+  const ended = run.finishedAt ?? run.createdAt;
+  const words = open
+    ? t('progress', { percent, left: formatDuration(left) })
+    : t('took', {
+        time: formatDuration(ended - run.createdAt),
+        done: steps.filter((s) => s.state === 'succeeded').length,
+        all: steps.length,
+      });
+  return (
+    <Stack gap={6} className="surface" p="md">
+      <Group justify="space-between">
+        <Text fw={600}>{words}</Text>
+        {open ? (
+          <Text size="sm" c="dimmed">
+            {t('since', { time: formatDuration(now - run.createdAt) })}
+          </Text>
+        ) : null}
+      </Group>
+      <Progress value={percent} color={STATE_COLOURS[run.state]} size="lg" animated={open} aria-label={t('overall')} />
+      <Text size="sm" c="dimmed" lineClamp={2}>
+        {doing.length > 0 ? <ForeignText>{t('now', { steps: doing.join(' · ') })}</ForeignText> : ' '}
+      </Text>
+      {/* Told in tens, or a reader would not come to anything else. */}
+      <span className="visually-hidden" role="status">
+        {open ? t('spoken', { percent: Math.floor(percent / 10) * 10 }) : words}
+      </span>
+    </Stack>
+  );
+}
+
+function CancelButton({ live: { detail } }: { live: LiveRun }) {
+  const { t } = useTranslation('run');
+  const { data: session } = useSession();
+  const cancel = useAct(detail.run.id, () =>
+    ask(api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id: detail.run.id } } })),
+  );
+  if (!UNDER_WAY.has(detail.run.state)) return null;
+  const allowed = may(session?.account, 'operator', detail.run.site);
+  const reason = allowed ? (detail.run.state === 'running' ? undefined : t('cancelling')) : t('notAllowed');
+  return (
+    <Stack gap={4} align="flex-end">
+      <Button
+        color="red"
+        variant="light"
+        disabled={reason !== undefined}
+        loading={cancel.isPending}
+        onClick={() =>
+          modals.openConfirmModal({
+            title: t('cancelTitle'),
+            children: <Text size="sm">{t('cancelText')}</Text>,
+            labels: { confirm: t('cancelRun'), cancel: t('shell:back') },
+            confirmProps: { color: 'red' },
+            onConfirm: () => cancel.mutate(),
+          })
+        }
+      >
+        {t('cancelRun')}
+      </Button>
+      {reason ? (
+        <Text size="xs" c="dimmed">
+          {reason}
+        </Text>
+      ) : null}
+    </Stack>
+  );
+}

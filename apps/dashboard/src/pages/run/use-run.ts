@@ -1,0 +1,107 @@
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
+import { api, ask } from '../../api/client.js';
+import { followEvents, type StreamState } from '../../api/follow-events.js';
+import { type Problem, toProblem } from '../../api/problem.js';
+import type { Dto } from '../../api/types.js';
+import { applyEvent, type Entry, LogLines, type RunStep } from './run-view.js';
+
+/** A run as the screen shows it: asked for once, then kept up to date by its stream. */
+export interface LiveRun {
+  detail: Dto<'RunDetailDto'>;
+  steps: readonly RunStep[];
+  log: LogLines;
+  /** Changes with every batch of entries. */
+  version: number;
+  stream: StreamState | 'over';
+  /** Why the stream ended for good. */
+  refused?: Problem;
+}
+
+export const runKey = (id: string) => ['run', id] as const;
+
+/** Follows a run; a page that shows another one takes a new component (`key`). The server's log is the truth: whatever happens here, a reload shows the same. */
+export function useRun(id: string) {
+  const query = useQuery({
+    queryKey: runKey(id),
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/runs/{id}', { params: { path: { id } }, signal })),
+    staleTime: 0,
+  });
+  const [log] = useState(() => new LogLines());
+  const [version, setVersion] = useState(0);
+  const [stream, setStream] = useState<LiveRun['stream']>('connecting');
+  const [refused, setRefused] = useState<Problem>();
+  const steps = useRef(new Map<string, RunStep>());
+  const seen = useRef(0);
+  const detail = query.data;
+  const { refetch } = query;
+  // A retry of a run that had ended makes its log grow again: then it is followed again.
+  const state = detail?.run.state;
+  const open = state !== undefined && !SETTLED.has(state);
+
+  if (detail && (detail.run.lastSeq > seen.current || steps.current.size === 0)) {
+    seen.current = detail.run.lastSeq;
+    steps.current = new Map(detail.steps.map((step) => [step.id, step]));
+  }
+
+  const known = state !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that settles or opens again is followed anew
+  useEffect(() => {
+    if (!known) return;
+    const stop = new AbortController();
+    let frame = 0;
+    const draw = (): void => {
+      frame ||= requestAnimationFrame(() => {
+        frame = 0;
+        setVersion((now) => now + 1);
+      });
+    };
+    followEvents(`/api/v1/runs/${encodeURIComponent(id)}/events`, {
+      after: String(log.lastSeq),
+      signal: stop.signal,
+      onState: setStream,
+      onEvent: (data, _id, type) => {
+        if (type === 'end') {
+          setStream('over');
+          stop.abort();
+          void refetch();
+          return;
+        }
+        if (type !== 'entry') return;
+        const entry = JSON.parse(data) as Entry;
+        if (!log.add(entry)) return;
+        if (entry.seq > seen.current) {
+          seen.current = entry.seq;
+          const step = entry.step === undefined ? undefined : steps.current.get(entry.step);
+          if (step) steps.current.set(step.id, applyEvent(step, entry));
+          else void refetch();
+        }
+        draw();
+      },
+    }).catch((error: unknown) => {
+      if (!stop.signal.aborted) setRefused(toProblem(error));
+    });
+    return () => {
+      stop.abort();
+      cancelAnimationFrame(frame);
+    };
+  }, [id, log, open, known, refetch]);
+
+  const live: LiveRun | undefined = detail && {
+    detail,
+    steps: [...steps.current.values()],
+    log,
+    version,
+    stream,
+    ...(refused ? { refused } : {}),
+  };
+  return { ...query, data: live };
+}
+
+const SETTLED = new Set<string>([
+  'succeeded',
+  'failed',
+  'cancelled',
+  'undone',
+  'left',
+] satisfies Dto<'RunDto'>['state'][]);

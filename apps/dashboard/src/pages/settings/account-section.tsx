@@ -1,0 +1,104 @@
+import { Button, Group, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { notifications } from '@mantine/notifications';
+import { useMutation } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.js';
+import { toProblem } from '../../api/problem.js';
+import { queryClient } from '../../api/query-client.js';
+import { sessionQuery } from '../../api/session.js';
+import type { Dto } from '../../api/types.js';
+import cards from '../../components/cards.module.css';
+import { LanguageChoice } from '../../components/language-choice.js';
+import { ProblemCard } from '../../components/problem-card.js';
+import { Section } from '../../components/section.js';
+import { AuthenticatorSection } from './authenticator-section.js';
+
+const reread = () => queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
+
+/** Name, e-mail, language, password and second factor of whoever is signed in. */
+export function AccountSection({ account }: { account: Dto<'AccountDto'> }) {
+  const { t } = useTranslation('settings');
+  const language = useMutation({
+    mutationFn: (code: 'de' | 'en' | 'fr') => ask(api.PATCH('/api/v1/account', { body: { language: code } })),
+    onSuccess: reread,
+  });
+  return (
+    <Stack gap={40} className={cards['form']}>
+      <Section title={t('profile')}>
+        <Profile account={account} />
+        <LanguageChoice onChosen={(code) => language.mutate(code)} />
+      </Section>
+      <Section title={t('password')}>
+        <Password />
+      </Section>
+      <Section title={t('secondFactor')}>
+        <AuthenticatorSection on={account.twoFactor.totp} />
+      </Section>
+    </Stack>
+  );
+}
+
+function Profile({ account }: { account: Dto<'AccountDto'> }) {
+  const { t } = useTranslation('settings');
+  const form = useForm({ initialValues: { displayName: account.displayName, email: account.email ?? '' } });
+  const save = useMutation({
+    mutationFn: (values: typeof form.values) =>
+      ask(api.PATCH('/api/v1/account', { body: { displayName: values.displayName, email: values.email || null } })),
+    onSuccess: async () => {
+      notifications.show({ message: t('saved'), color: 'green' });
+      await reread();
+    },
+    onError: (error) => form.setErrors(toProblem(error).fields),
+  });
+  return (
+    <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+      <Stack>
+        <TextInput label={t('displayName')} required autoComplete="name" {...form.getInputProps('displayName')} />
+        <TextInput label={t('email')} type="email" autoComplete="email" {...form.getInputProps('email')} />
+        {save.error ? <ProblemCard problem={toProblem(save.error)} /> : null}
+        <Group>
+          <Button type="submit" variant="default" loading={save.isPending}>
+            {t('save')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function Password() {
+  const { t } = useTranslation('settings');
+  const form = useForm({
+    initialValues: { current: '', new: '' },
+    validate: { new: (value) => (value.length < 12 ? t('passwordShort') : null) },
+  });
+  const save = useMutation({
+    mutationFn: (values: typeof form.values) => ask(api.POST('/api/v1/account/password', { body: values })),
+    onSuccess: async () => {
+      form.reset();
+      notifications.show({ message: t('passwordChanged'), color: 'green' });
+      await reread();
+    },
+    onError: (error) => form.setErrors(toProblem(error).fields),
+  });
+  return (
+    <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+      <Stack>
+        <PasswordInput
+          label={t('current')}
+          required
+          autoComplete="current-password"
+          {...form.getInputProps('current')}
+        />
+        <PasswordInput label={t('newPassword')} required autoComplete="new-password" {...form.getInputProps('new')} />
+        {save.error ? <ProblemCard problem={toProblem(save.error)} /> : null}
+        <Group>
+          <Button type="submit" variant="default" loading={save.isPending}>
+            {t('change')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,48 @@
+import { Tabs } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import { useNavigate, useParams } from 'react-router';
+import { may, useSession } from '../../api/session.js';
+import { paths } from '../../app/paths.js';
+import { Page as Frame } from '../../components/page.js';
+import { AccountSection } from './account-section.js';
+import { PeopleSection } from './people-section.js';
+import { SessionsSection } from './sessions-section.js';
+import { TokensSection } from './tokens-section.js';
+
+const SECTIONS = ['account', 'sessions', 'people', 'tokens'] as const;
+
+/** One's own account, and for admins people and tokens. */
+export function Page() {
+  const { t } = useTranslation('settings');
+  const navigate = useNavigate();
+  const { section } = useParams();
+  const account = useSession().data?.account;
+  const admin = may(account, 'admin');
+  const open = SECTIONS.find((one) => one === section) ?? 'account';
+  if (!account) return null;
+  return (
+    <Frame title={t('title')}>
+      <Tabs value={open} onChange={(value) => void navigate(paths.settings(value ?? undefined))} keepMounted={false}>
+        <Tabs.List mb="xl">
+          {SECTIONS.filter((one) => admin || one === 'account' || one === 'sessions').map((one) => (
+            <Tabs.Tab key={one} value={one}>
+              {t(`sections.${one}`)}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="account">
+          <AccountSection account={account} />
+        </Tabs.Panel>
+        <Tabs.Panel value="sessions">
+          <SessionsSection />
+        </Tabs.Panel>
+        <Tabs.Panel value="people">
+          <PeopleSection own={account.id} />
+        </Tabs.Panel>
+        <Tabs.Panel value="tokens">
+          <TokensSection />
+        </Tabs.Panel>
+      </Tabs>
+    </Frame>
+  );
+}

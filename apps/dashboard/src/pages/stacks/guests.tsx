@@ -1,0 +1,200 @@
+import { Alert, Badge, SegmentedControl, Stack, Table, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.js';
+import type { Dto } from '../../api/types.js';
+import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
+import { ForeignText } from '../../components/foreign-text.js';
+import { formatBytes, formatNumber } from '../../components/formats.js';
+import { Section } from '../../components/section.js';
+import { TimeChart } from '../../components/time-chart.js';
+import { stackKey, useGuests } from './use-stack.js';
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const COLOURS: Record<Dto<'LiveGuestDto'>['status'], string> = {
+  running: 'green',
+  stopped: 'red',
+  suspended: 'orange',
+  unknown: 'gray',
+  missing: 'red',
+};
+
+/** The guests as they are now, where they differ from what was installed, and how busy they were. */
+export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
+  const { t } = useTranslation('stacks');
+  const live = useGuests(seen.stack.id);
+  const all = seen.instances.flatMap((instance) =>
+    instance.guests.map((guest) => ({ ...guest, instance: instance.name })),
+  );
+  const find = (instance: string, guest: string) =>
+    live.data?.find((one) => one.instance === instance && one.guest === guest);
+  const drifted = (live.data ?? []).filter((guest) => guest.drift.length > 0);
+  const error = live.data?.find((guest) => guest.error)?.error;
+  return (
+    <Stack gap="xl">
+      {error ? (
+        <Alert color="red" title={t('notAnswering')}>
+          <ForeignText>{error}</ForeignText>
+        </Alert>
+      ) : null}
+      {drifted.length > 0 ? (
+        <Alert color="orange" title={t('drift.title')}>
+          <Stack gap={4}>
+            {drifted.flatMap((guest) =>
+              guest.drift.map((drift) => (
+                <Text size="sm" key={`${guest.instance} ${guest.guest} ${drift.field}`}>
+                  {t(`drift.${drift.kind}`, {
+                    guest: `${guest.instance}.${guest.guest}`,
+                    field: drift.field,
+                    recorded: drift.recorded,
+                    observed: drift.observed,
+                  })}
+                </Text>
+              )),
+            )}
+            <Text size="sm">{t('drift.remedy')}</Text>
+          </Stack>
+        </Alert>
+      ) : null}
+      <Section title={t('guests')}>
+        <div className={cards['scroll']}>
+          <Table data-guests>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('guest')}</Table.Th>
+                <Table.Th>{t('state')}</Table.Th>
+                <Table.Th>{t('address')}</Table.Th>
+                <Table.Th>{t('where')}</Table.Th>
+                <Table.Th>{t('size')}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {all.map((guest) => {
+                const now = find(guest.instance, guest.name);
+                return (
+                  <Table.Tr key={`${guest.instance} ${guest.name}`}>
+                    <Table.Td>
+                      {guest.instance}.{guest.name}
+                    </Table.Td>
+                    <Table.Td>
+                      {now ? (
+                        <Badge color={COLOURS[now.status]} variant="light" tt="none" radius="sm">
+                          {t(`status.${now.status}`)}
+                        </Badge>
+                      ) : (
+                        '…'
+                      )}
+                    </Table.Td>
+                    <Table.Td>
+                      {guest.address} ({guest.zone})
+                    </Table.Td>
+                    <Table.Td>
+                      {now?.node ?? guest.node} · {now?.vmid ?? guest.vmid}
+                    </Table.Td>
+                    <Table.Td>
+                      {t('sizeLine', {
+                        cpus: formatNumber(guest.cpus),
+                        memory: formatBytes(guest.memoryMiB * MIB),
+                        disk: formatBytes(guest.diskGiB * GIB),
+                      })}
+                    </Table.Td>
+                  </Table.Tr>
+                );
+              })}
+            </Table.Tbody>
+          </Table>
+        </div>
+      </Section>
+      <Figures id={seen.stack.id} />
+    </Stack>
+  );
+}
+
+const RANGES = ['hour', 'day', 'week'] as const;
+const percent = (share: number) => `${formatNumber(share * 100)} %`;
+const MEASURES = [
+  { key: 'cpu', of: (p: Dto<'FigureDto'>) => p.cpu, format: percent },
+  { key: 'memory', of: (p: Dto<'FigureDto'>) => p.memoryBytes, format: formatBytes },
+  { key: 'disk', of: (p: Dto<'FigureDto'>) => p.diskBytes, format: formatBytes },
+] as const;
+
+function Figures({ id }: { id: string }) {
+  const { t } = useTranslation('stacks');
+  const [range, setRange] = useState<(typeof RANGES)[number]>('hour');
+  const figures = useQuery({
+    queryKey: [...stackKey(id), 'metrics', range],
+    queryFn: ({ signal }) =>
+      ask(api.GET('/api/v1/stacks/{id}/metrics', { params: { path: { id }, query: { range } }, signal })),
+    refetchInterval: 60_000,
+  });
+  return (
+    <Section title={t('figures')}>
+      <SegmentedControl
+        w="fit-content"
+        value={range}
+        onChange={(value) => setRange(value as typeof range)}
+        data={RANGES.map((value) => ({ value, label: t(`range.${value}`) }))}
+      />
+      <Answer of={figures}>{(all) => <Charts all={all} />}</Answer>
+    </Section>
+  );
+}
+
+function Charts({ all }: { all: readonly Dto<'GuestFiguresDto'>[] }) {
+  const { t } = useTranslation('stacks');
+  const drawn = useMemo(
+    () =>
+      MEASURES.map((measure) => ({
+        ...measure,
+        series: all.map(({ instance, guest, points }) => ({
+          name: `${instance}.${guest}`,
+          points: points.map((point) => ({ at: point.at, value: measure.of(point) })),
+        })),
+      })),
+    [all],
+  );
+  if (all.every(({ points }) => points.length === 0)) return <Text c="dimmed">{t('noFigures')}</Text>;
+  return (
+    <Stack>
+      {drawn.map(({ key, series, format }) => (
+        <Stack gap={4} key={key} className="surface" p="sm">
+          <Text size="sm" fw={600}>
+            {t(`measure.${key}`)}
+          </Text>
+          <TimeChart label={t(`measure.${key}`)} series={series} format={format} />
+        </Stack>
+      ))}
+      <div className={cards['scroll']}>
+        <Table>
+          <Table.Caption className="visually-hidden">{t('figures')}</Table.Caption>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t('guest')}</Table.Th>
+              {MEASURES.map(({ key }) => (
+                <Table.Th key={key}>{t(`measure.${key}`)}</Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {all.map(({ instance, guest, points }) => {
+              const newest = points.at(-1);
+              return (
+                <Table.Tr key={`${instance} ${guest}`}>
+                  <Table.Td>
+                    {instance}.{guest}
+                  </Table.Td>
+                  {MEASURES.map(({ key, of, format }) => (
+                    <Table.Td key={key}>{newest ? format(of(newest)) : '–'}</Table.Td>
+                  ))}
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </Table>
+      </div>
+    </Stack>
+  );
+}

@@ -1,0 +1,179 @@
+import { Button, Code, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { api, ask } from '../../api/client.js';
+import { toProblem } from '../../api/problem.js';
+import type { Dto } from '../../api/types.js';
+import { paths } from '../../app/paths.js';
+import cards from '../../components/cards.module.css';
+import { ForeignText } from '../../components/foreign-text.js';
+import { LayerGraph } from '../../components/layer-graph.js';
+import { layersOf } from '../../components/layers.js';
+import { ProblemCard } from '../../components/problem-card.js';
+import { Section } from '../../components/section.js';
+import { StateBadge } from '../../components/state-badge.js';
+
+/** Tiles to the apps, first passwords, how the parts hang together. */
+export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: boolean }) {
+  const { t } = useTranslation('stacks');
+  const { latestRun } = seen.stack;
+  return (
+    <Stack gap="xl">
+      {latestRun ? (
+        <Group gap="xs">
+          <Text size="sm">{t('lastRun')}</Text>
+          <StateBadge state={latestRun.state} size="sm" />
+          <Link to={paths.run(latestRun.id)}>{t('showRun')}</Link>
+        </Group>
+      ) : null}
+      <Section title={t('apps')}>
+        {seen.links.length === 0 ? <Text c="dimmed">{t('noApps')}</Text> : null}
+        <ul className={cards['grid']}>
+          {seen.links.map((link) => (
+            <li key={link.url}>
+              <a href={link.url} target="_blank" rel="noreferrer" className={`surface ${cards['card']}`}>
+                <Title order={3} size="h4">
+                  <ForeignText>{link.title}</ForeignText>
+                </Title>
+                <Text size="sm" c="dimmed">
+                  <ForeignText>{link.url}</ForeignText>
+                </Text>
+              </a>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      {admin ? <FirstPasswords id={seen.stack.id} /> : null}
+      <Topology seen={seen} />
+      <Versions seen={seen} />
+    </Stack>
+  );
+}
+
+function FirstPasswords({ id }: { id: string }) {
+  const { t } = useTranslation('stacks');
+  const reveal = useMutation({
+    mutationFn: () => ask(api.POST('/api/v1/stacks/{id}/credentials', { params: { path: { id } } })),
+  });
+  return (
+    <Section title={t('passwords.title')}>
+      <Text size="sm" c="dimmed">
+        {t('passwords.about')}
+      </Text>
+      {reveal.error ? <ProblemCard problem={toProblem(reveal.error)} /> : null}
+      {reveal.data ? (
+        <Table maw={560} data-credentials>
+          <Table.Tbody>
+            {reveal.data.map((entry) => (
+              <Table.Tr key={`${entry.instance} ${entry.name}`}>
+                <Table.Th scope="row">{entry.instance}</Table.Th>
+                <Table.Td>{entry.name === 'adminPassword' ? 'admin' : entry.name}</Table.Td>
+                <Table.Td>
+                  <Code>{entry.value}</Code>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      ) : (
+        <Group>
+          <Button variant="default" loading={reveal.isPending} onClick={() => reveal.mutate()}>
+            {t('passwords.show')}
+          </Button>
+        </Group>
+      )}
+    </Section>
+  );
+}
+
+function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
+  const { t } = useTranslation('stacks');
+  const [shown, setShown] = useState<'graph' | 'table'>('graph');
+  const graph = useMemo(() => {
+    const own = new Set(seen.instances.map((instance) => instance.name));
+    const all = [...new Set([...own, ...seen.bindings.map((binding) => binding.provider)])];
+    const edges = seen.bindings.map((binding) => ({ from: binding.consumer, to: binding.provider }));
+    const layers = layersOf(all, edges);
+    const unique = [...new Map(edges.map((edge) => [`${edge.from} ${edge.to}`, edge])).values()];
+    return {
+      nodes: all.map((id) => ({
+        id,
+        label: id,
+        about: seen.instances.find((instance) => instance.name === id)?.guests[0]?.zone ?? '',
+        layer: layers.get(id) ?? 0,
+        ...(own.has(id) ? { colour: 'bastide' } : {}),
+      })),
+      edges: unique,
+    };
+  }, [seen]);
+  return (
+    <Section title={t('topology')}>
+      <SegmentedControl
+        w="fit-content"
+        value={shown}
+        onChange={(value) => setShown(value as 'graph' | 'table')}
+        data={[
+          { value: 'graph', label: t('graph') },
+          { value: 'table', label: t('table') },
+        ]}
+      />
+      {shown === 'graph' ? <LayerGraph {...graph} label={t('topology')} /> : null}
+      <div className={shown === 'graph' ? 'visually-hidden' : (cards['scroll'] ?? '')}>
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t('consumer')}</Table.Th>
+              <Table.Th>{t('uses')}</Table.Th>
+              <Table.Th>{t('provider')}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {seen.bindings.map((binding) => (
+              <Table.Tr key={`${binding.consumer} ${binding.requirement}`}>
+                <Table.Td>{binding.consumer}</Table.Td>
+                <Table.Td>
+                  {binding.requirement} ({binding.interface})
+                </Table.Td>
+                <Table.Td>{binding.provider}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </div>
+    </Section>
+  );
+}
+
+function Versions({ seen }: { seen: Dto<'StackDetailDto'> }) {
+  const { t } = useTranslation('stacks');
+  return (
+    <Section title={t('versions')}>
+      <div className={cards['scroll']}>
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t('instance')}</Table.Th>
+              <Table.Th>{t('module')}</Table.Th>
+              <Table.Th>{t('version')}</Table.Th>
+              <Table.Th>{t('appVersion')}</Table.Th>
+              <Table.Th>{t('newest')}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {seen.instances.map((instance) => (
+              <Table.Tr key={instance.name}>
+                <Table.Td>{instance.name}</Table.Td>
+                <Table.Td>{instance.module}</Table.Td>
+                <Table.Td>{instance.version}</Table.Td>
+                <Table.Td>{instance.appVersion}</Table.Td>
+                <Table.Td>{instance.newestVersion ?? ''}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </div>
+    </Section>
+  );
+}

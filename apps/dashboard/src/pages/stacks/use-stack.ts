@@ -1,0 +1,46 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from 'react-router';
+import { api, ask } from '../../api/client.js';
+import type { Dto } from '../../api/types.js';
+import { paths } from '../../app/paths.js';
+
+export const stackKey = (id: string) => ['stack', id] as const;
+
+/** A stack as it is recorded. */
+export const useStack = (id: string) =>
+  useQuery({
+    queryKey: stackKey(id),
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks/{id}', { params: { path: { id } }, signal })),
+  });
+
+/** Its guests as their substrate shows them now. */
+export const useGuests = (id: string) =>
+  useQuery({
+    queryKey: [...stackKey(id), 'guests'],
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks/{id}/guests', { params: { path: { id } }, signal })),
+    refetchInterval: 30_000,
+  });
+
+export const useChecks = (id: string) =>
+  useQuery({
+    queryKey: [...stackKey(id), 'checks'],
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks/{id}/checks', { params: { path: { id } }, signal })),
+  });
+
+/** Runs every check now and keeps what they say. */
+export function useCheckNow(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => ask(api.POST('/api/v1/stacks/{id}/check', { params: { path: { id } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: [...stackKey(id), 'checks'] }),
+  });
+}
+
+/** Makes a plan of a change and shows it: nothing is done before it is applied there. */
+export function usePlan() {
+  const navigate = useNavigate();
+  return useMutation({
+    mutationFn: (wanted: Dto<'PlanRequestDto'>) => ask(api.POST('/api/v1/plans', { body: wanted })),
+    onSuccess: (plan) => navigate(paths.plan(plan.id)),
+  });
+}

@@ -75,6 +75,11 @@ export class SiteCertificateAuthority implements CertificateAuthority {
     });
   }
 
+  async find(site: { name: string }, name: string): Promise<IssuedCertificate | undefined> {
+    const kept = parse(await this.secrets.get(`certificate/${plain(site.name)}/${name}`));
+    return kept && issued(kept);
+  }
+
   async forgetUnder(prefix: string): Promise<void> {
     if (prefix === '') throw new TypeError('refusing to forget every certificate');
     // Names are the same on every site, and the store lists values, not names.

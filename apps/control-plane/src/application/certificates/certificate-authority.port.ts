@@ -22,6 +22,8 @@ export interface CertificateAuthority {
       addresses: readonly string[];
     },
   ): Promise<IssuedCertificate>;
+  /** What is kept under `name`, whether or not it should be renewed. */
+  find(site: { name: string }, name: string): Promise<IssuedCertificate | undefined>;
   /** Forgets what was issued under names with this prefix. */
   forgetUnder(prefix: string): Promise<void>;
 }

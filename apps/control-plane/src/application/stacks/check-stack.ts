@@ -2,7 +2,7 @@ import type { InstanceId, StackId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import type { RecordedGuest, RecordedInstance } from '../../domain/stack/stack.js';
 import type { NewId } from '../clock.port.js';
-import { assembleHookInput, instanceSecrets } from '../runs/executors/hook-input.js';
+import { assembleHookInput, type HookInput } from '../runs/executors/hook-input.js';
 import { type StepWorld, targetOf } from '../runs/executors/step-world.js';
 
 export interface CheckResult {
@@ -48,8 +48,8 @@ export class CheckStack {
     return Promise.all(
       checks.map(async ({ guest, instance, manifest }) => {
         const ref = { ...instance, stack: stack.name };
-        try {
-          const input = await assembleHookInput(this.world, {
+        return this.#check(guest, instance, manifest.digest, () =>
+          assembleHookInput(this.world, {
             site,
             recorded,
             stackName: stack.name,
@@ -57,38 +57,29 @@ export class CheckStack {
             manifest,
             guest,
             hook: 'check',
-          });
-          return await this.#check(guest, instance, manifest.digest, input);
-        } finally {
-          await this.#forgetIfGone(instance.id);
-        }
+            readOnly: true,
+          }),
+        );
       }),
     );
-  }
-
-  /** A removal may have overtaken the check: secrets that were made again for the hook's input go with the instance. */
-  async #forgetIfGone(instance: InstanceId): Promise<void> {
-    const { stacks, secrets, certificates } = this.world;
-    if (await stacks.findInstance(instance)) return;
-    await secrets.removeUnder(instanceSecrets(instance));
-    await certificates.forgetUnder(`instance/${instance}/`);
   }
 
   async #check(
     guest: RecordedGuest,
     instance: RecordedInstance,
     digest: string,
-    input: { document: unknown; secrets: readonly string[] },
+    assemble: () => Promise<HookInput>,
   ): Promise<CheckResult> {
     const { shell, catalogue } = this.world;
-    const context = {
-      signal: AbortSignal.timeout(CHECK_MS),
-      deadline: this.now() + CHECK_MS,
-      fence: async () => undefined,
-      redact: input.secrets,
-    };
     const about = { instance: instance.name, guest: guest.name };
     try {
+      const input = await assemble();
+      const context = {
+        signal: AbortSignal.timeout(CHECK_MS),
+        deadline: this.now() + CHECK_MS,
+        fence: async () => undefined,
+        redact: input.secrets,
+      };
       const moduleDirectory = await shell.deliver(
         targetOf(guest),
         { name: instance.module, digest, tar: () => catalogue.moduleTar(instance.module, digest) },

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../domain/ids.js';
 import { interpolate } from '../../../domain/module/interpolation.js';
 import type { ModuleManifest } from '../../../domain/module/manifest.js';
 import type { BindingPlan, InstanceRef } from '../../../domain/plan/steps.js';
+import { WorldFailure } from '../../../domain/problem.js';
 import type { Site } from '../../../domain/site/site.js';
 import type { RecordedGuest, RecordedSite } from '../../../domain/stack/stack.js';
 import type { StepWorld } from './step-world.js';
@@ -28,6 +29,11 @@ interface HookFor {
   readonly guest: RecordedGuest;
   readonly hook: string;
   readonly provide?: { readonly binding: BindingPlan; readonly request: JsonObject };
+  /**
+   * Makes no secret and no certificate, and fails where one is missing. For whoever is not a step of a run: nothing holds
+   * the instance there, and what it made after a removal would stay for ever.
+   */
+  readonly readOnly?: true;
 }
 
 /** Puts together what a hook is told (docs/reference/hooks.md). The only place where secrets and documents meet. */
@@ -45,8 +51,11 @@ export async function assembleHookInput(world: StepWorld, ask: HookFor): Promise
 
   const secrets: Record<string, string> = {};
   for (const [name, policy] of Object.entries(manifest.secrets)) {
+    const kept = `${instanceSecrets(instance.id)}${name}`;
     secrets[name] = remember(
-      await world.secrets.ensure(`${instanceSecrets(instance.id)}${name}`, () => world.secretSource.generate(policy)),
+      ask.readOnly
+        ? present(await world.secrets.get(kept), ask, `secret ${name}`)
+        : await world.secrets.ensure(kept, () => world.secretSource.generate(policy)),
     );
   }
 
@@ -55,12 +64,15 @@ export async function assembleHookInput(world: StepWorld, ask: HookFor): Promise
     if (policy.guest && policy.guest !== guest.name) continue;
     const fqdn = `${guest.spec.hostname}.${guest.spec.domain}`;
     const names = interpolate(policy.names as string[], certificateFacts(site, guest)).value as string[];
-    const issued = await world.certificates.issue(site, `instance/${instance.id}/${guest.name}/${name}`, {
-      kind: policy.kind,
-      commonName: fqdn,
-      dnsNames: [fqdn, guest.spec.hostname, ...names],
-      addresses: [guest.spec.network.address],
-    });
+    const kept = `instance/${instance.id}/${guest.name}/${name}`;
+    const issued = ask.readOnly
+      ? present(await world.certificates.find(site, kept), ask, `certificate ${name}`)
+      : await world.certificates.issue(site, kept, {
+          kind: policy.kind,
+          commonName: fqdn,
+          dnsNames: [fqdn, guest.spec.hostname, ...names],
+          addresses: [guest.spec.network.address],
+        });
     remember(issued.privateKey);
     certificates[name] = {
       certificate: issued.certificate,
@@ -134,6 +146,15 @@ export async function assembleHookInput(world: StepWorld, ask: HookFor): Promise
     };
   }
   return { document, secrets: [...found], digest: world.sha256(JSON.stringify(stable)) };
+}
+
+function present<T>(found: T | undefined, { instance }: HookFor, what: string): T {
+  if (found !== undefined) return found;
+  throw new WorldFailure({
+    code: 'instance.not_set_up',
+    retryable: 'never',
+    message: `${instance.name} has no ${what}: it is not set up yet, or it is being removed.`,
+  });
 }
 
 /** Where artifacts lie on a guest: by digest, so that two modules may share one. */

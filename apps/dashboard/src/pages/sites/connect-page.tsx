@@ -1,9 +1,9 @@
 import { Alert, Button, Group, PasswordInput, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
@@ -53,6 +53,7 @@ export function Page() {
   });
   return (
     <Frame title={t('title')} about={t('about')}>
+      <Offer />
       <form onSubmit={form.onSubmit((values) => connect.mutate(values))}>
         <Stack>
           <Textarea
@@ -89,6 +90,35 @@ export function Page() {
       </form>
       {connect.data ? <Findings of={connect.data} /> : null}
     </Frame>
+  );
+}
+
+/** A site that is ready to be connected, where there is one: the lab on this machine. */
+function Offer() {
+  const { t } = useTranslation('connect');
+  const navigate = useNavigate();
+  const offer = useQuery({
+    queryKey: ['sites', 'offer'],
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/sites/offer', { signal })),
+  });
+  const accept = useMutation({
+    mutationFn: () => ask(api.POST('/api/v1/sites/offer/accept')),
+    onSuccess: async (site) => {
+      await queryClient.invalidateQueries();
+      void navigate(paths.site(site.name));
+    },
+  });
+  if (!offer.data?.available) return null;
+  return (
+    <Section title={t('lab')}>
+      <Text size="sm">{t('labAbout', { domain: offer.data.domain })}</Text>
+      {accept.error ? <ProblemCard problem={toProblem(accept.error)} /> : null}
+      <Group>
+        <Button loading={accept.isPending} onClick={() => accept.mutate()}>
+          {t('labConnect')}
+        </Button>
+      </Group>
+    </Section>
   );
 }
 

@@ -1,6 +1,5 @@
 // Styles first, in the order in which they may overrule each other.
-import '@mantine/core/styles.css';
-import '@mantine/notifications/styles.css';
+import './app/styles.js';
 import 'virtual:theme-variables.css';
 import './app/base.css';
 import { StrictMode } from 'react';

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
 import { moduleStories } from '../modules/module-stories.js';
 import { Demo } from './demo.js';
 import { Person } from './person.js';
+import { trustingBrowser } from './trusting-browser.js';
 
 /**
  * The main job, with nothing made up: real guests, real SSH, real TLS, a real browser. Needs root and LXC; where they are
@@ -94,37 +93,8 @@ story('the blueprint team on a fresh lab', () => {
   }, 120_000);
 
   it('works in a browser that trusts the site’s CA', async () => {
-    const home = mkdtempSync(join(tmpdir(), 'bastide-browser-'));
-    let browser: Browser | undefined;
+    const browser = await trustingBrowser(ca, '*.demo.test', gateway);
     try {
-      mkdirSync(join(home, '.pki/nssdb'), { recursive: true });
-      writeFileSync(join(home, 'ca.pem'), ca);
-      execFileSync('certutil', ['-d', `sql:${join(home, '.pki/nssdb')}`, '-N', '--empty-password']);
-      execFileSync('certutil', [
-        '-d',
-        `sql:${join(home, '.pki/nssdb')}`,
-        '-A',
-        '-t',
-        'C,,',
-        '-n',
-        'site',
-        '-i',
-        join(home, 'ca.pem'),
-      ]);
-      browser = await chromium.launch({
-        executablePath: '/usr/bin/chromium',
-        env: { ...process.env, HOME: home },
-        args: [
-          '--no-sandbox',
-          '--disable-gpu',
-          '--disable-quic',
-          '--no-first-run',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-          `--host-resolver-rules=MAP *.demo.test ${gateway}`,
-        ],
-      });
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto('https://wiki.demo.test/notes:first');
       expect(new URL(page.url()).hostname).toBe('auth.demo.test');
@@ -134,8 +104,7 @@ story('the blueprint team on a fresh lab', () => {
       expect(await page.textContent('body')).toContain('Written by the end-to-end test');
       if (process.env.E2E_SCREENSHOTS) await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, 'wiki.png') });
     } finally {
-      await browser?.close();
-      rmSync(home, { recursive: true, force: true });
+      await browser.close();
     }
   }, 120_000);
 

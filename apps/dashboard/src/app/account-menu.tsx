@@ -1,15 +1,15 @@
-import { Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, useMantineColorScheme } from '@mantine/core';
 import { IconLogout, IconSunMoon } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 import { signOut } from '../api/session.js';
 import type { Dto } from '../api/types.js';
 import { ForeignText } from '../components/foreign-text.js';
 import classes from './account-menu.module.css';
 import { paths } from './paths.js';
 
-/** Who is signed in; light or dark; out. */
+/** Who is signed in, on the way to the own account; light or dark; out. Plain buttons: a menu would load the code that places menus. */
 export function AccountMenu({ account }: { account: Dto<'AccountDto'> }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -17,32 +17,38 @@ export function AccountMenu({ account }: { account: Dto<'AccountDto'> }) {
   const leave = useMutation({ mutationFn: signOut, onSuccess: () => void navigate(paths.login()) });
   const next = colorScheme === 'auto' ? 'light' : colorScheme === 'light' ? 'dark' : 'auto';
   return (
-    <Menu position="top-start" width={220} withinPortal>
-      <Menu.Target>
-        <UnstyledButton className={classes['target'] ?? ''} aria-label={`${t('account')}: ${account.displayName}`}>
-          <span className={classes['initial']} aria-hidden>
-            {[...account.displayName][0]?.toLocaleUpperCase()}
-          </span>
-          <span className={classes['names']}>
-            <ForeignText>{account.displayName}</ForeignText>
-            <small>
-              <ForeignText>{account.name}</ForeignText>
-            </small>
-          </span>
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item
-          leftSection={<IconSunMoon size={16} />}
-          closeMenuOnClick={false}
-          onClick={() => setColorScheme(next)}
-        >
-          {t('scheme')}
-        </Menu.Item>
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => leave.mutate()}>
-          {t('signOut')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <div className={classes['row']}>
+      <Link to={paths.settings()} className={classes['target'] ?? ''}>
+        <span className="visually-hidden">{t('account')}: </span>
+        <span className={classes['initial']} aria-hidden>
+          {[...account.displayName][0]?.toLocaleUpperCase()}
+        </span>
+        <span className={classes['names']}>
+          <ForeignText>{account.displayName}</ForeignText>
+          <small>
+            <ForeignText>{account.name}</ForeignText>
+          </small>
+        </span>
+      </Link>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        aria-label={t('scheme')}
+        title={t('scheme')}
+        onClick={() => setColorScheme(next)}
+      >
+        <IconSunMoon size={18} stroke={1.6} aria-hidden />
+      </ActionIcon>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        aria-label={t('signOut')}
+        title={t('signOut')}
+        loading={leave.isPending}
+        onClick={() => leave.mutate()}
+      >
+        <IconLogout size={18} stroke={1.6} aria-hidden />
+      </ActionIcon>
+    </div>
   );
 }

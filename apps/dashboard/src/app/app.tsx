@@ -1,6 +1,5 @@
 import { MantineProvider } from '@mantine/core';
 import { ModalsProvider } from '@mantine/modals';
-import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { Suspense } from 'react';
 import { RouterProvider } from 'react-router';
@@ -16,7 +15,6 @@ export function App() {
       <QueryClientProvider client={queryClient}>
         <Suspense fallback={<Loading />}>
           <ModalsProvider>
-            <Notifications position="bottom-right" />
             <RouterProvider router={router} />
           </ModalsProvider>
         </Suspense>

@@ -1,10 +1,13 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { useExpired } from '../api/session.js';
 import { sessionSignal } from '../api/session-signal.js';
-import { LogInForm } from '../pages/login/log-in-form.js';
+import { Loading } from '../components/loading.js';
 import { paths } from './paths.js';
+
+const LogInForm = lazy(async () => ({ default: (await import('../pages/login/log-in-form.js')).LogInForm }));
 
 /** Over the page, when the session has run out: after the log-in, what was asked is asked again and the page goes on. */
 export function AskAgain({ name }: { name: string }) {
@@ -22,7 +25,9 @@ export function AskAgain({ name }: { name: string }) {
     >
       <Stack>
         <Text size="sm">{t('expiredText')}</Text>
-        <LogInForm name={name} />
+        <Suspense fallback={<Loading />}>
+          <LogInForm name={name} />
+        </Suspense>
         <Group justify="center">
           <Button
             variant="subtle"

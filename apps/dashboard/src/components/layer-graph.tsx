@@ -1,7 +1,7 @@
 import '@xyflow/react/dist/style.css';
 import { useComputedColorScheme } from '@mantine/core';
-import { Background, Controls, type Edge, type Node, Position, ReactFlow } from '@xyflow/react';
-import { useMemo } from 'react';
+import { Background, Controls, type Edge, type Node, Position, ReactFlow, type ReactFlowInstance } from '@xyflow/react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { cleanText } from './clean-text.js';
 import classes from './layer-graph.module.css';
 
@@ -14,22 +14,36 @@ export interface LayerNode {
   colour?: string;
 }
 
+/** Whether there is room for a graph that can be read; else its table is the better first look. */
+export const graphFits = (): boolean => window.matchMedia('(min-width: 48em)').matches;
+
 const WIDTH = 190;
 const HEIGHT = 52;
 
 /**
  * A graph by layers, to look at: drawn from left to right, to be moved and zoomed. What it shows must stand in a table
- * beside it too, for whoever does not see it; so it is hidden from screen readers.
+ * too, one choice away, for whoever does not see it. `follow`: nodes to keep in sight, until somebody moves it by hand.
  */
 export function LayerGraph({
   nodes,
   edges,
   label,
+  follow,
 }: {
   nodes: readonly LayerNode[];
   edges: readonly { from: string; to: string }[];
   label: string;
+  follow?: readonly string[];
 }) {
+  const flow = useRef<ReactFlowInstance>(null);
+  const [ready, setReady] = useState(false);
+  const moved = useRef(false);
+  const inSight = follow?.join(' ') ?? '';
+  useEffect(() => {
+    if (!ready || moved.current || inSight === '') return;
+    const wanted = inSight.split(' ').map((id) => ({ id }));
+    void flow.current?.fitView({ nodes: wanted, minZoom: 0.7, maxZoom: 0.9, padding: 0.2, duration: 300 });
+  }, [inSight, ready]);
   const scheme = useComputedColorScheme('light');
   const drawn = useMemo(() => {
     const rows = new Map<number, number>();
@@ -60,12 +74,19 @@ export function LayerGraph({
     [edges],
   );
   return (
-    <div className={classes['frame']} aria-hidden="true" title={label}>
+    <figure className={classes['frame']} aria-label={label}>
       <ReactFlow
         nodes={drawn}
         edges={lines}
         colorMode={scheme}
         fitView
+        onInit={(instance) => {
+          flow.current = instance;
+          setReady(true);
+        }}
+        onMoveStart={(event) => {
+          if (event) moved.current = true;
+        }}
         minZoom={0.1}
         nodesDraggable={false}
         nodesConnectable={false}
@@ -81,6 +102,6 @@ export function LayerGraph({
         <Background gap={24} />
         <Controls showInteractive={false} />
       </ReactFlow>
-    </div>
+    </figure>
   );
 }

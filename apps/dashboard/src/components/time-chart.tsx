@@ -2,9 +2,13 @@ import 'uplot/dist/uPlot.min.css';
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
+import { currentLanguage } from '../i18n/i18n.js';
 
 const HEIGHT = 150;
 const COLOURS = ['#1f7a5e', '#2f6fde', '#b45309', '#9333ea', '#be123c', '#0e7490', '#4d7c0f', '#a21caf'];
+
+/** The colour of the line at a place, for a legend. */
+export const colourOf = (at: number): string => COLOURS[at % COLOURS.length] as string;
 
 /** Lines over time. `label` says in words what is drawn, for whoever does not see it. */
 export function TimeChart({
@@ -38,14 +42,24 @@ export function TimeChart({
         cursor: { drag: { x: false, y: false } },
         scales: { y: { range: (_plot, _low, high) => [0, max ?? Math.max(high * 1.1, 1e-6)] } },
         axes: [
-          { stroke: ink, grid },
+          {
+            stroke: ink,
+            grid,
+            values: (_plot, ticks) => {
+              // Within a day the hour tells enough.
+              const days = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > 36 * 3600;
+              const style = days ? ({ day: 'numeric', month: 'short' } as const) : ({ timeStyle: 'short' } as const);
+              const format = new Intl.DateTimeFormat(currentLanguage(), style);
+              return ticks.map((tick) => format.format(tick * 1000));
+            },
+          },
           { stroke: ink, grid, size: 76, values: (_plot, ticks) => ticks.map(format) },
         ],
         series: [
           {},
           ...series.map(({ name }, at) => ({
             label: name,
-            stroke: COLOURS[at % COLOURS.length] ?? ink,
+            stroke: colourOf(at),
             width: 1.5,
             spanGaps: false,
           })),

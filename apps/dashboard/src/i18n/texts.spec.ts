@@ -63,4 +63,15 @@ describe('every text is there in every language', () => {
     }
     expect(missing).toEqual([]);
   });
+
+  it('every act of the audit has a name', () => {
+    const folder = 'apps/control-plane/src/http/controllers';
+    const acts = readdirSync(folder).flatMap((file) =>
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/@Acts\('([^']+)'/g)].map(([, act]) =>
+        act!.replace('.', '_'),
+      ),
+    );
+    expect(acts.length).toBeGreaterThan(20);
+    expect(acts.filter((act) => !keysOf(read('en', 'acts.json')).includes(act))).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { ApplyPlan } from '../../application/plans/apply-plan.js';
 import type { MakePlan } from '../../application/plans/make-plan.js';
@@ -7,7 +7,7 @@ import type { JsonObject, PlanId } from '../../domain/ids.js';
 import { type Plan } from '../../domain/plan/plan.js';
 import { renderPlan } from '../../domain/plan/render-plan.js';
 import { Refusal } from '../../domain/problem.js';
-import { Actor, Acts } from '../acts.js';
+import { Actor, Acts, type PrincipalRequest } from '../acts.js';
 import { ApplyRequestDto, PlanRequestDto } from '../dto/requests.js';
 import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -60,8 +60,16 @@ export class PlansController {
   @Needs('operator', { site: 'plan' })
   @Acts('plan.applied', 'param:id')
   @ApiCreatedResponse({ type: RunDto })
-  async apply(@Param('id') id: string, @Body() body: ApplyRequestDto, @Actor() actor: string): Promise<RunDto> {
-    return this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor });
+  async apply(
+    @Param('id') id: string,
+    @Body() body: ApplyRequestDto,
+    @Actor() actor: string,
+    @Req() request: PrincipalRequest,
+  ): Promise<RunDto> {
+    const run = await this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor });
+    // Who reads the audit knows stacks, not the ids of plans.
+    request.actSubject = `${run.operation} ${run.stackName}`;
+    return run;
   }
 }
 

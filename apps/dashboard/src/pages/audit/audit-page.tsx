@@ -5,13 +5,14 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask, baseUrl } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
-import cards from '../../components/cards.module.css';
+import { ActName } from '../../components/act-name.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 
 const PAGE = 100;
 
@@ -78,7 +79,7 @@ export function Page() {
       {audit.error ? <ProblemCard problem={toProblem(audit.error)} onRetry={() => void audit.refetch()} /> : null}
       {audit.data && rows.length === 0 ? <EmptyState title={t('empty.title')} text={t('empty.text')} /> : null}
       {rows.length > 0 ? (
-        <div className={cards['scroll']}>
+        <Scroll label={t('title')}>
           <Table verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
@@ -102,7 +103,11 @@ export function Page() {
                       </Text>
                     </Stack>
                   </Table.Td>
-                  <Table.Td>{row.action}</Table.Td>
+                  <Table.Td>
+                    <span title={row.action}>
+                      <ActName of={row.action} />
+                    </span>
+                  </Table.Td>
                   <Table.Td>
                     <ForeignText limit={120}>{row.site ? `${row.subject} (${row.site})` : row.subject}</ForeignText>
                   </Table.Td>
@@ -116,7 +121,7 @@ export function Page() {
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       ) : null}
       {audit.hasNextPage ? (
         <Group justify="center">

@@ -6,11 +6,11 @@ import { Link, useParams } from 'react-router';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
-import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { layersOf } from '../../components/layers.js';
 import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { blueprintQuery } from './catalogue-query.js';
 import { NeedsLine } from './needs-line.js';
@@ -57,7 +57,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
             edges={of.graph.edges.map((edge) => ({ from: edge.to, to: edge.from }))}
           />
         </Suspense>
-        <div className={cards['scroll']}>
+        <Scroll label={t('graph')}>
           <Table>
             <Table.Thead>
               <Table.Tr>
@@ -85,10 +85,10 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       </Section>
       <Section title={t('sizes')}>
-        <div className={cards['scroll']}>
+        <Scroll label={t('sizes')}>
           <Table>
             <Table.Tbody>
               {of.sizes.map((size) => (
@@ -99,7 +99,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
         {of.audience ? (
           <Text size="sm" c="dimmed">
             <ForeignText>{of.audience}</ForeignText>

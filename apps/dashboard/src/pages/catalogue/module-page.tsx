@@ -57,7 +57,7 @@ function Module({ of }: { of: Dto<'CatalogueModuleDto'> }) {
       .filter((entry): entry is [string, string] => typeof entry[1] === 'string' && /^https?:/.test(entry[1]))
       .map(([kind, url]): [string, ReactNode] => [
         kind,
-        <Anchor key={kind} href={url} target="_blank" rel="noreferrer" size="sm">
+        <Anchor key={kind} href={url} target="_blank" rel="noreferrer" size="sm" style={{ overflowWrap: 'anywhere' }}>
           {url}
         </Anchor>,
       ]),

@@ -10,6 +10,7 @@ import { queryClient } from '../../api/query-client.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
+import { ActName } from '../../components/act-name.js';
 import { Answer } from '../../components/answer.js';
 import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
@@ -103,7 +104,7 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
             {data.changes.map((change) => (
               <li key={change.seq}>
                 <Text size="sm">
-                  <ForeignText>{change.action}</ForeignText> <ForeignText>{change.subject}</ForeignText>
+                  <ActName of={change.action} />: <ForeignText>{change.subject}</ForeignText>
                 </Text>
                 <Text size="xs" c="dimmed">
                   <ForeignText>{change.actor}</ForeignText> · {formatTime(change.at)}

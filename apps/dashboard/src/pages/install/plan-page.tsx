@@ -10,13 +10,13 @@ import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
-import cards from '../../components/cards.module.css';
 import { cleanText } from '../../components/clean-text.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
 import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { requestOf, usePlan } from './plan-request.js';
 
@@ -148,7 +148,7 @@ function Touched({ of }: { of: readonly Dto<'TouchedDto'>[] }) {
   if (of.length === 0) return null;
   return (
     <Section title={t('touched')}>
-      <div className={`surface ${cards['scroll']}`}>
+      <Scroll surface label={t('touched')}>
         <Table>
           <Table.Thead>
             <Table.Tr>
@@ -175,7 +175,7 @@ function Touched({ of }: { of: readonly Dto<'TouchedDto'>[] }) {
             ))}
           </Table.Tbody>
         </Table>
-      </div>
+      </Scroll>
     </Section>
   );
 }
@@ -193,7 +193,7 @@ function Steps({ of }: { of: Dto<'PlanDto'> }) {
       </Suspense>
       <details>
         <summary>{t('asTable')}</summary>
-        <div className={cards['scroll']}>
+        <Scroll label={t('steps')}>
           <Table>
             <Table.Thead>
               <Table.Tr>
@@ -216,7 +216,7 @@ function Steps({ of }: { of: Dto<'PlanDto'> }) {
                 ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       </details>
     </Section>
   );

@@ -75,7 +75,12 @@ export function LogView({
           searchable
           flex="1 1 14rem"
         />
-        <Switch label={t('follow')} checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
+        <Switch
+          label={t('follow')}
+          mb={8}
+          checked={follow}
+          onChange={(event) => setFollow(event.currentTarget.checked)}
+        />
         <CopyButton value={shown.map(asText).join('\n')}>
           {({ copied, copy }) => (
             <Button variant="default" size="sm" onClick={copy}>

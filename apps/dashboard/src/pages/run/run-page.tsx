@@ -10,7 +10,7 @@ import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
-import { LayerGraph } from '../../components/layer-graph.js';
+import { graphFits, LayerGraph } from '../../components/layer-graph.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
@@ -37,7 +37,7 @@ function View({ live }: { live: LiveRun }) {
   const { t } = useTranslation('run');
   const { detail, steps, log } = live;
   const { run } = detail;
-  const [shown, setShown] = useState<'graph' | 'table'>('graph');
+  const [shown, setShown] = useState<'graph' | 'table'>(() => (graphFits() ? 'graph' : 'table'));
   const [chosen, setChosen] = useState<string>();
   const operation = t(`operation.${run.operation}`);
   return (
@@ -96,12 +96,11 @@ function Graph({ live: { steps } }: { live: LiveRun }) {
     [states, t],
   );
   return (
-    <>
-      <LayerGraph {...graph} label={t('graph')} />
-      <div className="visually-hidden">
-        <StepTable steps={steps} />
-      </div>
-    </>
+    <LayerGraph
+      {...graph}
+      label={t('graph')}
+      follow={steps.filter((step) => step.state === 'running' || step.state === 'failed').map((step) => step.id)}
+    />
   );
 }
 

@@ -6,13 +6,13 @@ import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { paths } from '../../app/paths.js';
-import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
 import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import { useSites } from '../sites/use-sites.js';
 
@@ -64,7 +64,7 @@ export function Page() {
         />
       ) : null}
       {rows.length > 0 ? (
-        <div className={cards['scroll']}>
+        <Scroll label={t('title')}>
           <Table verticalSpacing="sm" highlightOnHover>
             <Table.Thead>
               <Table.Tr>
@@ -99,7 +99,7 @@ export function Page() {
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       ) : null}
       {runs.hasNextPage ? (
         <Group justify="center">

@@ -1,8 +1,8 @@
 import { Table, UnstyledButton } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
+import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import type { RunStep } from './run-view.js';
 
@@ -18,7 +18,7 @@ export function StepTable({
 }) {
   const { t } = useTranslation('run');
   return (
-    <div className={cards['scroll']}>
+    <Scroll label={t('steps')}>
       <Table verticalSpacing={6} highlightOnHover>
         <Table.Caption className="visually-hidden">{t('steps')}</Table.Caption>
         <Table.Thead>
@@ -62,6 +62,6 @@ export function StepTable({
           ))}
         </Table.Tbody>
       </Table>
-    </div>
+    </Scroll>
   );
 }

@@ -1,6 +1,5 @@
-import { Button, Group, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
@@ -46,7 +45,7 @@ function Profile({ account }: { account: Dto<'AccountDto'> }) {
     mutationFn: (values: typeof form.values) =>
       ask(api.PATCH('/api/v1/account', { body: { displayName: values.displayName, email: values.email || null } })),
     onSuccess: async () => {
-      notifications.show({ message: t('saved'), color: 'green' });
+      form.resetDirty();
       await reread();
     },
     onError: (error) => form.setErrors(toProblem(error).fields),
@@ -61,6 +60,7 @@ function Profile({ account }: { account: Dto<'AccountDto'> }) {
           <Button type="submit" variant="default" loading={save.isPending}>
             {t('save')}
           </Button>
+          {save.isSuccess && !form.isDirty() ? <Done text={t('saved')} /> : null}
         </Group>
       </Stack>
     </form>
@@ -77,7 +77,6 @@ function Password() {
     mutationFn: (values: typeof form.values) => ask(api.POST('/api/v1/account/password', { body: values })),
     onSuccess: async () => {
       form.reset();
-      notifications.show({ message: t('passwordChanged'), color: 'green' });
       await reread();
     },
     onError: (error) => form.setErrors(toProblem(error).fields),
@@ -97,8 +96,17 @@ function Password() {
           <Button type="submit" variant="default" loading={save.isPending}>
             {t('change')}
           </Button>
+          {save.isSuccess && !form.isDirty() ? <Done text={t('passwordChanged')} /> : null}
         </Group>
       </Stack>
     </form>
+  );
+}
+
+function Done({ text }: { text: string }) {
+  return (
+    <Text size="sm" fw={600} role="status">
+      {text}
+    </Text>
   );
 }

@@ -1,8 +1,9 @@
-import { Badge, Button, Code, Group, List, Stack, Text } from '@mantine/core';
+import { Badge, Button, Group, List, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
+import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
@@ -49,11 +50,7 @@ export function Doctor({ site }: { site: string }) {
                       {': '}
                       <ForeignText>{finding.message}</ForeignText>
                     </Text>
-                    {finding.remedy ? (
-                      <Code block>
-                        <ForeignText>{finding.remedy}</ForeignText>
-                      </Code>
-                    ) : null}
+                    {finding.remedy ? <CodeBlock copy>{finding.remedy}</CodeBlock> : null}
                   </Stack>
                 </Group>
               </List.Item>

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Progress, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Group, Progress, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,11 +8,12 @@ import { toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
-import cards from '../../components/cards.module.css';
+import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
 
@@ -36,7 +37,7 @@ export function Page() {
             <Substrate key={substrate.name} site={seen.name} substrate={substrate} />
           ))}
           <Section title={t('zones')}>
-            <div className={cards['scroll']}>
+            <Scroll label={t('zones')}>
               <Table>
                 <Table.Thead>
                   <Table.Tr>
@@ -58,14 +59,14 @@ export function Page() {
                   ))}
                 </Table.Tbody>
               </Table>
-            </div>
+            </Scroll>
           </Section>
           <Doctor site={seen.name} />
           <Section title={t('document')}>
             <Text size="sm" c="dimmed">
               {t('documentAbout')}
             </Text>
-            <Code block>{seen.document}</Code>
+            <CodeBlock>{seen.document}</CodeBlock>
           </Section>
         </Frame>
       )}
@@ -90,7 +91,7 @@ function Substrate({ site, substrate }: { site: string; substrate: Dto<'Substrat
         </Alert>
       ) : null}
       {substrate.nodes.length > 0 ? (
-        <div className={cards['scroll']}>
+        <Scroll label={substrate.name}>
           <Table>
             <Table.Caption className="visually-hidden">{t('nodes')}</Table.Caption>
             <Table.Thead>
@@ -114,10 +115,10 @@ function Substrate({ site, substrate }: { site: string; substrate: Dto<'Substrat
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       ) : null}
       {substrate.storages.length > 0 ? (
-        <div className={cards['scroll']}>
+        <Scroll label={substrate.name}>
           <Table>
             <Table.Caption className="visually-hidden">{t('storages')}</Table.Caption>
             <Table.Thead>
@@ -141,7 +142,7 @@ function Substrate({ site, substrate }: { site: string; substrate: Dto<'Substrat
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       ) : null}
     </Section>
   );
@@ -182,11 +183,11 @@ function Repin({ site, substrate }: { site: string; substrate: Dto<'SubstrateDto
       <Stack gap="xs">
         <Text size="sm">{t('repin.text')}</Text>
         <Text size="sm">{t('repin.known')}</Text>
-        <Code block>{substrate.fingerprint}</Code>
+        <CodeBlock>{substrate.fingerprint}</CodeBlock>
         <Text size="sm">{t('repin.shown')}</Text>
-        <Code block>{substrate.presented}</Code>
+        <CodeBlock>{substrate.presented ?? ''}</CodeBlock>
         <Text size="sm">{t('repin.compare')}</Text>
-        <Code block>openssl x509 -in /etc/pve/local/pve-ssl.pem -noout -fingerprint -sha256</Code>
+        <CodeBlock copy>{'openssl x509 -in /etc/pve/local/pve-ssl.pem -noout -fingerprint -sha256'}</CodeBlock>
         <TextInput
           label={t('repin.type', { example: 'AB:CD:EF:01' })}
           value={typed}

@@ -1,10 +1,10 @@
-import { Badge, Button, Code, Group, Stack, Table, Text } from '@mantine/core';
+import { Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
-import { cleanText } from '../../components/clean-text.js';
+import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
@@ -69,7 +69,7 @@ export function Checks({ seen }: { seen: Dto<'StackDetailDto'> }) {
                           {t(entry.healthy ? 'shell:state.healthy' : 'shell:state.failing')}
                         </Badge>
                         {entry.healthy ? null : (
-                          <Code block>{cleanText([entry.error ?? '', ...entry.tail].filter(Boolean).join('\n'))}</Code>
+                          <CodeBlock>{[entry.error ?? '', ...entry.tail].filter(Boolean).join('\n')}</CodeBlock>
                         )}
                       </Stack>
                     </Table.Td>

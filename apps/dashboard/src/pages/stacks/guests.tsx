@@ -1,15 +1,15 @@
-import { Alert, Badge, SegmentedControl, Stack, Table, Text } from '@mantine/core';
+import { Alert, Badge, ColorSwatch, SegmentedControl, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
-import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
-import { TimeChart } from '../../components/time-chart.js';
+import { colourOf, TimeChart } from '../../components/time-chart.js';
 import { stackKey, useGuests } from './use-stack.js';
 
 const MIB = 1024 ** 2;
@@ -60,7 +60,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
         </Alert>
       ) : null}
       <Section title={t('guests')}>
-        <div className={cards['scroll']}>
+        <Scroll label={t('guests')}>
           <Table data-guests>
             <Table.Thead>
               <Table.Tr>
@@ -106,7 +106,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
               })}
             </Table.Tbody>
           </Table>
-        </div>
+        </Scroll>
       </Section>
       <Figures id={seen.stack.id} />
     </Stack>
@@ -167,7 +167,7 @@ function Charts({ all }: { all: readonly Dto<'GuestFiguresDto'>[] }) {
           <TimeChart label={t(`measure.${key}`)} series={series} format={format} />
         </Stack>
       ))}
-      <div className={cards['scroll']}>
+      <Scroll label={t('figures')}>
         <Table>
           <Table.Caption className="visually-hidden">{t('figures')}</Table.Caption>
           <Table.Thead>
@@ -179,11 +179,19 @@ function Charts({ all }: { all: readonly Dto<'GuestFiguresDto'>[] }) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {all.map(({ instance, guest, points }) => {
+            {all.map(({ instance, guest, points }, at) => {
               const newest = points.at(-1);
               return (
                 <Table.Tr key={`${instance} ${guest}`}>
                   <Table.Td>
+                    <ColorSwatch
+                      color={colourOf(at)}
+                      size={12}
+                      withShadow={false}
+                      display="inline-block"
+                      mr={8}
+                      aria-hidden
+                    />
                     {instance}.{guest}
                   </Table.Td>
                   {MEASURES.map(({ key, of, format }) => (
@@ -194,7 +202,7 @@ function Charts({ all }: { all: readonly Dto<'GuestFiguresDto'>[] }) {
             })}
           </Table.Tbody>
         </Table>
-      </div>
+      </Scroll>
     </Stack>
   );
 }

@@ -9,9 +9,10 @@ import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
-import { LayerGraph } from '../../components/layer-graph.js';
+import { graphFits, LayerGraph } from '../../components/layer-graph.js';
 import { layersOf } from '../../components/layers.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { StateBadge } from '../../components/state-badge.js';
 
@@ -90,11 +91,12 @@ function FirstPasswords({ id }: { id: string }) {
 
 function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { t } = useTranslation('stacks');
-  const [shown, setShown] = useState<'graph' | 'table'>('graph');
+  const [shown, setShown] = useState<'graph' | 'table'>(() => (graphFits() ? 'graph' : 'table'));
   const graph = useMemo(() => {
     const own = new Set(seen.instances.map((instance) => instance.name));
     const all = [...new Set([...own, ...seen.bindings.map((binding) => binding.provider)])];
     const edges = seen.bindings.map((binding) => ({ from: binding.consumer, to: binding.provider }));
+    // What is leant on stands left of what leans on it.
     const layers = layersOf(all, edges);
     const unique = [...new Map(edges.map((edge) => [`${edge.from} ${edge.to}`, edge])).values()];
     return {
@@ -105,7 +107,7 @@ function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
         layer: layers.get(id) ?? 0,
         ...(own.has(id) ? { colour: 'bastide' } : {}),
       })),
-      edges: unique,
+      edges: unique.map(({ from, to }) => ({ from: to, to: from })),
     };
   }, [seen]);
   return (
@@ -120,7 +122,7 @@ function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
         ]}
       />
       {shown === 'graph' ? <LayerGraph {...graph} label={t('topology')} /> : null}
-      <div className={shown === 'graph' ? 'visually-hidden' : (cards['scroll'] ?? '')}>
+      <Scroll label={t('topology')}>
         <Table>
           <Table.Thead>
             <Table.Tr>
@@ -141,7 +143,7 @@ function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
             ))}
           </Table.Tbody>
         </Table>
-      </div>
+      </Scroll>
     </Section>
   );
 }
@@ -150,7 +152,7 @@ function Versions({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { t } = useTranslation('stacks');
   return (
     <Section title={t('versions')}>
-      <div className={cards['scroll']}>
+      <Scroll label={t('versions')}>
         <Table>
           <Table.Thead>
             <Table.Tr>
@@ -173,7 +175,7 @@ function Versions({ seen }: { seen: Dto<'StackDetailDto'> }) {
             ))}
           </Table.Tbody>
         </Table>
-      </div>
+      </Scroll>
     </Section>
   );
 }

@@ -1,0 +1,375 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { Demo } from '../../control-plane/test/e2e/demo.js';
+import { plainBrowser, trustingBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
+import { press, tabTo, type } from './keyboard.js';
+
+/**
+ * The admin's day at the dashboard, in a real browser against real guests: by mouse from the first visit to the removal,
+ * then by keyboard alone. E2E_SCREENSHOTS=folder keeps pictures of every screen.
+ */
+const possible = process.getuid?.() === 0 && existsSync('/usr/bin/lxc-start') && existsSync('/usr/bin/chromium');
+const story = possible ? describe : describe.skip;
+if (!possible)
+  process.stderr.write('SKIPPED: the dashboard’s journeys need root, LXC and Chromium (infra/setup/setup.sh)\n');
+
+const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+const PASSWORD = 'correct horse battery';
+
+story('the dashboard', () => {
+  const demo = new Demo(`dash${process.pid % 1000}`, 100 + ((process.pid + 31) % 100));
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let base = '';
+  let setUp = '';
+  let stack = '';
+  let run = '';
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    await demo.start('none', 6);
+    base = `http://127.0.0.1:${demo.port}`;
+    setUp = /http:\/\/\S+#setup=\S+/.exec(demo.output)?.[0] ?? '';
+    browser = await plainBrowser();
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.message}`));
+    page.on('console', (line) => line.type() === 'error' && faults.push(`${page.url()}: ${line.text()}`));
+  }, 8 * 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await demo.clear();
+  }, 5 * 60_000);
+
+  const main = () => page.locator('main');
+  const click = (name: RegExp) => main().getByRole('button', { name }).first().click();
+  const runEnds = async (state: string, minutes: number) => {
+    await main()
+      .getByText(state, { exact: true })
+      .first()
+      .waitFor({ timeout: minutes * 60_000 });
+  };
+
+  it('greets the first visitor, who becomes the admin', async () => {
+    expect(setUp).not.toBe('');
+    await page.goto(setUp);
+    await page.getByLabel('Your name').fill('Ada Admin');
+    // The code stays neither in the address bar nor in the history.
+    expect(page.url()).not.toContain('setup=');
+    await page.getByLabel('Password', { exact: false }).first().fill('short');
+    await page.getByLabel('Password once more').fill('short');
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    await page.getByText('At least 12 characters').first().waitFor();
+    await page.getByLabel('Password', { exact: false }).first().fill(PASSWORD);
+    await page.getByLabel('Password once more').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    await page.getByRole('heading', { name: 'Connect your first site' }).waitFor();
+  }, 60_000);
+
+  it('connects the lab with one click', async () => {
+    await page.getByRole('link', { name: 'Connect a site' }).click();
+    await click(/Connect the lab/);
+    await page.waitForURL('**/sites/demo');
+    await click(/Examine/);
+    await main().locator('[data-doctor]').waitFor();
+    expect(await main().locator('[data-doctor]').getByText('error', { exact: true }).count()).toBe(0);
+  }, 60_000);
+
+  it('connects a cluster step by step: certificate, token, proposed document, doctor', async () => {
+    const access = JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as {
+      url: string;
+      token: string;
+    };
+    await page.goto(`${base}/sites/connect`);
+    await page.getByLabel('Address of a node').fill('https://127.0.0.1:1');
+    await click(/Look at its certificate/);
+    await main().getByRole('alert').first().waitFor();
+    await page.getByLabel('Address of a node').fill(access.url);
+    await click(/Look at its certificate/);
+    await main()
+      .getByText(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+      .waitFor();
+    await click(/They are the same/);
+    await page.getByLabel('API token').first().fill('bastide@pve!control=wrong');
+    await page.getByLabel('Name of the site').fill('town');
+    await page.getByLabel('Domain').fill('town.example');
+    await page.getByLabel('Country').fill('FR');
+    await page.getByLabel('E-mail of the administrator').fill('it@town.example');
+    await click(/Propose a site/);
+    await main().getByRole('alert').first().waitFor();
+    await page.getByLabel('API token').first().fill(access.token);
+    await click(/Propose a site/);
+    const proposed = page.getByLabel('Site document').first();
+    await proposed.waitFor();
+    expect(await proposed.inputValue()).toContain('name: town');
+    expect(await proposed.inputValue()).not.toContain(access.token.split('=')[1]);
+    await main().getByRole('button', { name: 'Connect', exact: true }).first().click();
+    await main()
+      .getByRole('heading', { name: /What the doctor found/ })
+      .waitFor({ timeout: 30_000 });
+  }, 90_000);
+
+  it(
+    'installs a blueprint: questions, plan, run to the end',
+    async () => {
+      await page.goto(`${base}/catalogue`);
+      await main().getByRole('link', { name: /Team/ }).first().click();
+      await main().getByRole('link', { name: 'Install' }).click();
+      await page.getByLabel('E-mail of the administrator').fill('no address');
+      expect(await main().getByRole('button', { name: /Make the plan/ }).isDisabled()).toBe(true);
+      expect(await main().locator('[aria-invalid=true]').count()).toBe(1);
+      await page.getByLabel('E-mail of the administrator').fill('admin@demo.test');
+      await page.getByRole('textbox', { name: 'Site' }).click();
+      await page.getByRole('option', { name: 'demo' }).click();
+      await click(/Make the plan/);
+      await page.waitForURL('**/plans/**');
+      await main().getByText('team-wiki (lab/').first().waitFor();
+      await click(/^Apply$/);
+      await page.waitForURL('**/runs/**');
+      run = page.url();
+      await main()
+        .getByText(/% done/)
+        .first()
+        .waitFor();
+      // Another device sees the same, and a reload loses nothing.
+      const other = await context.newPage();
+      await other.goto(run);
+      await other
+        .getByText(/% done/)
+        .first()
+        .waitFor();
+      await other.reload();
+      await other
+        .getByText(/% done/)
+        .first()
+        .waitFor();
+      await other.close();
+      await runEnds('succeeded', 8);
+      expect(await page.getByText(/56 of 56|of \d+ steps done/).count()).toBeGreaterThan(0);
+    },
+    10 * 60_000,
+  );
+
+  it('shows links and first password of the stack, and the app opens behind them', async () => {
+    await main().getByRole('link', { name: 'to the stack' }).click();
+    await page.waitForURL('**/stacks/**');
+    stack = page.url();
+    await click(/Show the first passwords/);
+    const password = (await main().locator('[data-credentials] code').first().textContent()) ?? '';
+    expect(password.length).toBeGreaterThan(8);
+    const link = await main().getByRole('link', { name: /Wiki/ }).first().getAttribute('href');
+    const view = (await demo.cli('stack', 'show', 'team')).json();
+    const gateway = view.instances.find((entry: { name: string }) => entry.name === 'gateway').guests[0].address;
+    const person = await trustingBrowser(await demo.caCertificate(), '*.demo.test', gateway);
+    try {
+      const app = await person.newPage();
+      await app.goto(link ?? '');
+      await app.fill('input[name=user]', 'admin');
+      await app.fill('input[name=password]', password);
+      await Promise.all([app.waitForURL('https://wiki.demo.test/**'), app.click('button[type=submit]')]);
+      expect(await app.title()).toContain('Wiki');
+    } finally {
+      await person.close();
+    }
+    await page.goto(`${base}/audit`);
+    await main().getByText('Secret shown').first().waitFor();
+  }, 120_000);
+
+  it(
+    'every screen fits 1440, 1024 and 390 pixels, light and dark, without a finding of axe',
+    async () => {
+      const team = new URL(stack).pathname;
+      const screens = [
+        '/',
+        '/stacks',
+        team,
+        ...['guests', 'checks', 'configuration', 'secrets', 'remove'].map((tab) => `${team}/${tab}`),
+        '/catalogue',
+        '/catalogue/blueprints/team',
+        '/catalogue/blueprints/team/install',
+        '/catalogue/modules/wiki',
+        '/runs',
+        new URL(run).pathname,
+        '/sites',
+        '/sites/demo',
+        '/sites/connect',
+        '/audit',
+        ...['', '/sessions', '/people', '/tokens'].map((tab) => `/settings${tab}`),
+      ];
+      const findings: string[] = [];
+      const cookies = await context.storageState();
+      for (const [width, height] of [
+        [1440, 900],
+        [1024, 768],
+        [390, 844],
+      ] as const) {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          // axe is injected by the test; the pages themselves run under their strict policy everywhere else.
+          const own = await browser.newContext({
+            storageState: cookies,
+            viewport: { width, height },
+            colorScheme,
+            reducedMotion: 'reduce',
+            bypassCSP: true,
+            locale: 'en-GB',
+          });
+          const seen = await own.newPage();
+          seen.on('pageerror', (error) => findings.push(`${seen.url()}: ${error.message}`));
+          for (const screen of screens) {
+            const where = `${screen} at ${width} ${colorScheme}`;
+            await seen.goto(base + screen);
+            await seen.locator('main h1').first().waitFor();
+            await seen.waitForFunction(() => !document.querySelector('main .mantine-Loader-root'));
+            await seen.waitForTimeout(150);
+            const wide = await seen.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            if (wide > 0) findings.push(`${where}: ${wide} pixels too wide`);
+            await seen.evaluate(AXE);
+            const violations = await seen.evaluate(
+              async (tags) =>
+                (
+                  globalThis as unknown as {
+                    axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+                  }
+                ).axe.run({ runOnly: tags }),
+              RULES,
+            );
+            for (const { id, nodes } of violations.violations)
+              findings.push(`${where}: ${id} ${nodes[0]?.html.slice(0, 200)}`);
+            if (process.env.E2E_SCREENSHOTS) {
+              const file = `${screen
+                .replace(team, '/stack')
+                .replace(/runs\/.*/, 'run')
+                .replaceAll('/', '_')}-${width}-${colorScheme}.png`;
+              await seen.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
+            }
+          }
+          await own.close();
+        }
+      }
+      expect(findings).toEqual([]);
+    },
+    10 * 60_000,
+  );
+
+  it(
+    'changes the configuration: a field, a plan of what it touches, a run',
+    async () => {
+      await page.goto(`${stack}/configuration`);
+      await page.getByLabel('Name of the wiki').fill('Town wiki');
+      await click(/Plan the change/);
+      await page.waitForURL('**/plans/**');
+      await click(/^Apply$/);
+      await page.waitForURL('**/runs/**');
+      await runEnds('succeeded', 4);
+    },
+    5 * 60_000,
+  );
+
+  it(
+    'goes on where it was when the control plane was away and when the session has ended',
+    async () => {
+      await page.goto(`${base}/catalogue`);
+      await main().getByRole('link', { name: /Team/ }).first().waitFor();
+      // The session ends on another device.
+      const cookies = await context.cookies();
+      await context.clearCookies();
+      await page.getByRole('link', { name: 'Runs', exact: true }).first().click();
+      await page.getByLabel('Password').first().fill(PASSWORD);
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+      await main().getByRole('table').first().waitFor();
+      expect(page.url()).toContain('/runs');
+      expect(cookies.length).toBeGreaterThan(0);
+      await page.goto(`${stack}/checks`);
+      const before = faults.length;
+      await demo.stop();
+      await page.getByRole('link', { name: 'Audit', exact: true }).first().click();
+      await main().getByText('The control plane cannot be reached').first().waitFor({ timeout: 30_000 });
+      await demo.start('none', 4);
+      await main().getByRole('table').first().waitFor({ timeout: 60_000 });
+      faults.length = before;
+    },
+    6 * 60_000,
+  );
+
+  it(
+    'removes the stack after its name was typed',
+    async () => {
+      await page.goto(`${stack}/remove`);
+      const remove = main().getByRole('button', { name: 'Plan the removal' });
+      expect(await remove.isDisabled()).toBe(true);
+      await page.getByLabel('Type team to confirm').fill('team');
+      await remove.click();
+      await page.waitForURL('**/plans/**');
+      await click(/^Apply$/);
+      await page.waitForURL('**/runs/**');
+      await runEnds('succeeded', 4);
+      expect(
+        (await demo.lab('GET', '/cluster/resources?type=vm')).filter((guest: { vmid: number }) => guest.vmid >= 1000),
+      ).toEqual([]);
+    },
+    5 * 60_000,
+  );
+
+  it('had no error in the browser all the way', () => {
+    // Refusals that the journey asked for are told by the browser as failed resources.
+    expect(faults.filter((line) => !/Failed to load resource/.test(line))).toEqual([]);
+  });
+
+  it(
+    'is used by keyboard alone: sign in, plan, apply, stop, take back',
+    async () => {
+      const keys = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+      const person = await keys.newPage();
+      await person.goto(`${base}/catalogue`);
+      await person.getByRole('button', { name: 'Sign in' }).waitFor();
+      await type(person, /^Name/, 'admin');
+      await type(person, /^Password/, PASSWORD);
+      await person.keyboard.press('Enter');
+      await person.getByRole('heading', { name: 'Catalogue' }).waitFor();
+      await tabTo(person, /Skip to the content/);
+      await person.keyboard.press('Enter');
+      await press(person, /^Team/);
+      await person.waitForURL('**/blueprints/team');
+      await person.getByRole('link', { name: 'Install' }).waitFor();
+      await press(person, /^Install$/);
+      await person.getByLabel('Name of the wiki').waitFor();
+      await type(person, /^Name of the wiki/, 'By keyboard');
+      await tabTo(person, /^Site/);
+      await person.keyboard.press('Enter');
+      await person.keyboard.type('demo');
+      await person.keyboard.press('ArrowDown');
+      await person.keyboard.press('Enter');
+      await press(person, /^Make the plan$/);
+      await person.waitForURL('**/plans/**');
+      await person.getByRole('button', { name: 'Apply' }).waitFor();
+      await press(person, /^Apply$/);
+      await person.waitForURL('**/runs/**');
+      await person
+        .getByText(/% done/)
+        .first()
+        .waitFor();
+      await press(person, /^Stop the run$/);
+      await person.getByRole('dialog').waitFor();
+      await tabTo(person, /^Stop the run$/);
+      await person.keyboard.press('Enter');
+      await person.getByText('the run was stopped').first().waitFor({ timeout: 90_000 });
+      await press(person, /^Take everything back$/);
+      await person.getByRole('dialog').waitFor();
+      await press(person, /^Take everything back$/);
+      await person
+        .getByText('undone', { exact: true })
+        .or(person.getByText('succeeded', { exact: true }))
+        .first()
+        .waitFor({ timeout: 180_000 });
+      expect(
+        (await demo.lab('GET', '/cluster/resources?type=vm')).filter((guest: { vmid: number }) => guest.vmid >= 1000),
+      ).toEqual([]);
+      await keys.close();
+    },
+    8 * 60_000,
+  );
+});

@@ -66,7 +66,7 @@ export async function follow(
 async function* stream(connection: Connection, run: string, after: number): AsyncGenerator<Entry> {
   const response = await reach(connection.url)(
     new Request(`${connection.url}/api/v1/runs/${run}/events`, {
-      headers: { authorization: `Bearer ${connection.token}`, 'last-event-id': String(after) },
+      headers: { ...connection.headers, 'last-event-id': String(after) },
     }),
   );
   if (!response.ok || !response.body) throw new Failure(EXIT.fault, `the control plane answered ${response.status}`);

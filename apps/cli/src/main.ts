@@ -1,10 +1,15 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addAccountCommands } from './commands/account-commands.js';
+import { addAuditCommands } from './commands/audit-commands.js';
 import { addCatalogueCommands } from './commands/catalogue-commands.js';
+import { addCompletionCommand } from './commands/completion-command.js';
 import { addDemoCommand } from './commands/demo-command.js';
 import { addLabCommands, handOverToLab } from './commands/lab-commands.js';
 import { addRunCommands } from './commands/run-commands.js';
+import { addSecretCommands } from './commands/secret-commands.js';
 import { addSiteCommands } from './commands/site-commands.js';
 import { addStackCommands } from './commands/stack-commands.js';
+import { addStatusCommand } from './commands/stack-views.js';
 import { DEFAULT_URL } from './connection.js';
 import { EXIT, Failure } from './failure.js';
 import { note, paint, problemText, safe } from './output.js';
@@ -21,8 +26,13 @@ addCatalogueCommands(program);
 addStackCommands(program);
 addRunCommands(program);
 addSiteCommands(program);
+addStatusCommand(program);
+addSecretCommands(program);
+addAccountCommands(program);
+addAuditCommands(program);
 addDemoCommand(program);
 addLabCommands(program);
+addCompletionCommand(program);
 
 try {
   // The lab has options of its own; everything after its name is for it.

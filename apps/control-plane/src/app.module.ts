@@ -11,7 +11,7 @@ import { AccessGuard } from './http/access-guard.js';
 import { AuditInterceptor } from './http/acts.js';
 import { CONTROLLERS } from './http/api.js';
 
-export { CLOSE, WORKER } from './composition/tokens.js';
+export { ABANDON, CLOSE, LOG, WORKER } from './composition/tokens.js';
 
 /** Composition root: puts the lists of composition/ together. Tests replace what a token stands for through Nest's own overrides. */
 @Module({})

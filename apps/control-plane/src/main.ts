@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { AppModule, CLOSE, WORKER } from './app.module.js';
+import type { Logger } from 'pino';
+import { ABANDON, AppModule, CLOSE, LOG, WORKER } from './app.module.js';
 import type { People } from './application/accounts/people.js';
 import { ConfigError, loadConfig } from './config/config.js';
 import { Refusal } from './domain/problem.js';
@@ -11,15 +12,19 @@ import { serveDashboard } from './http/dashboard-files.js';
 import { PEOPLE } from './http/tokens.js';
 import type { Worker } from './worker/worker.js';
 
-// config → role → Nest; nothing else. Exit codes: 0 asked to end, 1 a fault, 2 the configuration is wrong, 3 a server refuses to work.
+/** Longer than the worker's hand-over; what still hangs then will not end by itself. */
+const END_MS = 60_000;
+
+// config → role → Nest; nothing else. Exit codes: 0 asked to end, 1 a fault or of no use any more (a service manager starts it anew), 2 the configuration is wrong, 3 a server refuses to work.
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
   const config = loadConfig(process.env, values.role);
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), {
     logger: ['error', 'warn'],
     abortOnError: false,
+    ...(config.tls ? { httpsOptions: { cert: config.tls.certificate, key: config.tls.key } } : {}),
   });
-  furnish(app);
+  furnish(app, { tls: config.tls !== undefined });
   serveDashboard(app, config.dashboardDirectory);
   app.disable('x-powered-by');
   // A reverse proxy on this machine tells where people come from and whether they came over TLS; nobody else may.
@@ -30,27 +35,34 @@ async function main(): Promise<void> {
   else {
     await app.get<People>(PEOPLE).openSetUp();
     await app.listen(config.listen.port, config.listen.host);
+    const { apiTokenFile, stateDir } = config;
+    app.get<Logger>(LOG).info({ address: await app.getUrl(), apiTokenFile, stateDir }, 'the API listens');
   }
 
   let ending = false;
-  const end = (): void => {
-    // Somebody who asks twice does not want to wait.
-    if (ending) process.exit(1);
+  const endWith = (code: 0 | 1): void => {
     ending = true;
+    setTimeout(() => process.exit(1), END_MS).unref();
     const close = app.get<() => Promise<void>>(CLOSE);
     Promise.resolve()
       .then(() => worker?.stop())
       .then(() => app.close())
       .then(close)
       .then(
-        () => process.exit(0),
+        () => process.exit(code),
         (error: unknown) => {
           process.stderr.write(`control plane: ${error instanceof Error ? error.message : String(error)}\n`);
           process.exit(1);
         },
       );
   };
+  const end = (): void => {
+    // Somebody who asks twice does not want to wait.
+    if (ending) process.exit(1);
+    endWith(0);
+  };
   process.on('SIGTERM', end).on('SIGINT', end);
+  app.get<AbortController>(ABANDON).signal.addEventListener('abort', () => ending || endWith(1));
 }
 
 main().catch((error: unknown) => {

@@ -72,7 +72,7 @@ describe('the page of commands', () => {
       );
       return [...source.matchAll(/(\w+)\s*\.command\('(\w+)'\)/g)]
         .filter(([, , word]) => ![...nouns.values()].includes(word!))
-        .map(([, owner, word]) => (owner === 'program' ? word! : `${nouns.get(owner!)} ${word}`));
+        .map(([, owner, word]) => (owner === 'program' ? word! : `${nouns.get(owner!) ?? owner} ${word}`));
     });
     expect(named.length).toBeGreaterThan(18);
     expect(named.filter((command) => !page.includes(`| \`${command}`))).toEqual([]);

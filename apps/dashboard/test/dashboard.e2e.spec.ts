@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { Demo } from '../../control-plane/test/e2e/demo.js';
@@ -47,11 +48,11 @@ story('the dashboard', () => {
 
   const main = () => page.locator('main');
   const click = (name: RegExp) => main().getByRole('button', { name }).first().click();
+  /** The run that is on the screen: waits for its end, which must be that one. */
   const runEnds = async (state: string, minutes: number) => {
-    await main()
-      .getByText(state, { exact: true })
-      .first()
-      .waitFor({ timeout: minutes * 60_000 });
+    const told = main().getByText(/^\d+ of \d+ steps done in/);
+    await told.first().waitFor({ timeout: minutes * 60_000 });
+    expect(await main().locator('.mantine-Badge-root').first().textContent()).toBe(state);
   };
 
   it('greets the first visitor, who becomes the admin', async () => {
@@ -120,10 +121,14 @@ story('the dashboard', () => {
       await main().getByRole('link', { name: /Team/ }).first().click();
       await main().getByRole('link', { name: 'Install' }).click();
       await page.getByLabel('E-mail of the administrator').fill('no address');
-      expect(await main().getByRole('button', { name: /Make the plan/ }).isDisabled()).toBe(true);
+      expect(
+        await main()
+          .getByRole('button', { name: /Make the plan/ })
+          .isDisabled(),
+      ).toBe(true);
       expect(await main().locator('[aria-invalid=true]').count()).toBe(1);
       await page.getByLabel('E-mail of the administrator').fill('admin@demo.test');
-      await page.getByRole('textbox', { name: 'Site' }).click();
+      await page.getByLabel('Site', { exact: true }).first().click();
       await page.getByRole('option', { name: 'demo' }).click();
       await click(/Make the plan/);
       await page.waitForURL('**/plans/**');
@@ -149,7 +154,6 @@ story('the dashboard', () => {
         .waitFor();
       await other.close();
       await runEnds('succeeded', 8);
-      expect(await page.getByText(/56 of 56|of \d+ steps done/).count()).toBeGreaterThan(0);
     },
     10 * 60_000,
   );
@@ -224,9 +228,18 @@ story('the dashboard', () => {
             await seen.goto(base + screen);
             await seen.locator('main h1').first().waitFor();
             await seen.waitForFunction(() => !document.querySelector('main .mantine-Loader-root'));
-            await seen.waitForTimeout(150);
+            await seen.waitForTimeout(100);
             const wide = await seen.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             if (wide > 0) findings.push(`${where}: ${wide} pixels too wide`);
+            if (process.env.E2E_SCREENSHOTS) {
+              const file = `${screen
+                .replace(team, '/stack')
+                .replace(/runs\/.*/, 'run')
+                .replaceAll('/', '_')}-${width}-${colorScheme}.png`;
+              await seen.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
+            }
+            // The middle width has the layout of the wide one.
+            if (width === 1024) continue;
             await seen.evaluate(AXE);
             const violations = await seen.evaluate(
               async (tags) =>
@@ -239,13 +252,6 @@ story('the dashboard', () => {
             );
             for (const { id, nodes } of violations.violations)
               findings.push(`${where}: ${id} ${nodes[0]?.html.slice(0, 200)}`);
-            if (process.env.E2E_SCREENSHOTS) {
-              const file = `${screen
-                .replace(team, '/stack')
-                .replace(/runs\/.*/, 'run')
-                .replaceAll('/', '_')}-${width}-${colorScheme}.png`;
-              await seen.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
-            }
           }
           await own.close();
         }
@@ -259,7 +265,7 @@ story('the dashboard', () => {
     'changes the configuration: a field, a plan of what it touches, a run',
     async () => {
       await page.goto(`${stack}/configuration`);
-      await page.getByLabel('Name of the wiki').fill('Town wiki');
+      await page.getByLabel('Name of the wiki').first().fill('Town wiki');
       await click(/Plan the change/);
       await page.waitForURL('**/plans/**');
       await click(/^Apply$/);
@@ -286,6 +292,7 @@ story('the dashboard', () => {
       await page.goto(`${stack}/checks`);
       const before = faults.length;
       await demo.stop();
+      if (process.env.E2E_SCREENSHOTS) await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, 'away.png') });
       await page.getByRole('link', { name: 'Audit', exact: true }).first().click();
       await main().getByText('The control plane cannot be reached').first().waitFor({ timeout: 30_000 });
       await demo.start('none', 4);
@@ -314,6 +321,39 @@ story('the dashboard', () => {
     5 * 60_000,
   );
 
+  it('lets the same people work at a terminal: sign in, see, administer, sign out', () => {
+    const home = mkdtempSync(join(tmpdir(), 'bastide-home-'));
+    const ada = (...words: string[]) => demo.cliAs(home, [], ...words);
+    try {
+      expect(demo.cliAs(home, ['wrong password here'], 'login', 'admin').code).toBe(3);
+      expect(ada('whoami').code).not.toBe(0);
+      const login = demo.cliAs(home, [PASSWORD], 'login', 'admin');
+      expect(login).toMatchObject({ code: 0, text: '' });
+      expect(login.said).toContain('Ada Admin');
+      expect(statSync(join(home, '.local/state/bastide/session')).mode & 0o777).toBe(0o600);
+      expect(ada('whoami').text).toContain('admin@every site');
+      expect(ada('site', 'show', 'demo').text).toContain('vmbr1');
+      expect(ada('site', 'ca', 'demo').text).toContain('BEGIN CERTIFICATE');
+      const made = ada('account', 'create', 'eva', '--person', 'Eva Eyes', '--role', 'viewer', '--site', 'demo');
+      expect(made).toMatchObject({ code: 0 });
+      expect(ada('account', 'list').text).toContain('viewer@demo');
+      expect(ada('account', 'disable', 'eva').code).toBe(0);
+      const token = ada('token', 'create', 'watcher', '--role', 'viewer', '--days', '1').text.trim();
+      expect(token.length).toBeGreaterThan(30);
+      expect(ada('token', 'list').text).not.toContain(token);
+      expect(ada('token', 'remove', 'watcher').code).toBe(0);
+      expect(ada('secrets', 'rotate-master-key').text).toMatch(/^\d+ secrets/);
+      expect(ada('audit', 'list', '--actor', 'admin').text).toContain('account.created');
+      expect(ada('audit', 'export', '--format', 'csv').text).toContain('secret.key_rotated');
+      expect(ada('audit', 'verify')).toMatchObject({ code: 0 });
+      expect(ada('status').code).toBe(0);
+      expect(ada('logout').code).toBe(0);
+      expect(ada('audit', 'list').code).not.toBe(0);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  }, 120_000);
+
   it('had no error in the browser all the way', () => {
     // Refusals that the journey asked for are told by the browser as failed resources.
     expect(faults.filter((line) => !/Failed to load resource/.test(line))).toEqual([]);
@@ -338,11 +378,11 @@ story('the dashboard', () => {
       await press(person, /^Install$/);
       await person.getByLabel('Name of the wiki').waitFor();
       await type(person, /^Name of the wiki/, 'By keyboard');
+      // A choice opens and closes without a mouse too.
       await tabTo(person, /^Site/);
       await person.keyboard.press('Enter');
-      await person.keyboard.type('demo');
-      await person.keyboard.press('ArrowDown');
-      await person.keyboard.press('Enter');
+      await person.getByRole('option', { name: 'demo' }).waitFor();
+      await person.keyboard.press('Escape');
       await press(person, /^Make the plan$/);
       await person.waitForURL('**/plans/**');
       await person.getByRole('button', { name: 'Apply' }).waitFor();
@@ -353,16 +393,16 @@ story('the dashboard', () => {
         .first()
         .waitFor();
       await press(person, /^Stop the run$/);
-      await person.getByRole('dialog').waitFor();
+      await person.waitForFunction(() => document.activeElement?.closest('[role=dialog]'));
       await tabTo(person, /^Stop the run$/);
       await person.keyboard.press('Enter');
       await person.getByText('the run was stopped').first().waitFor({ timeout: 90_000 });
       await press(person, /^Take everything back$/);
-      await person.getByRole('dialog').waitFor();
+      await person.waitForFunction(() => document.activeElement?.closest('[role=dialog]'));
       await press(person, /^Take everything back$/);
+      await person.getByRole('heading', { name: /^Remove/ }).waitFor();
       await person
-        .getByText('undone', { exact: true })
-        .or(person.getByText('succeeded', { exact: true }))
+        .getByText(/^\d+ of \d+ steps done in/)
         .first()
         .waitFor({ timeout: 180_000 });
       expect(

@@ -71,7 +71,7 @@ export function addCatalogueCommands(program: Command): void {
           new Request(`${connection.url}/api/v1/artifacts?sha256=${digest}`, {
             method: 'POST',
             headers: {
-              authorization: `Bearer ${connection.token}`,
+              ...connection.headers,
               'content-type': 'application/octet-stream',
               'content-length': String(size),
             },

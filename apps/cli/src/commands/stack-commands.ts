@@ -5,9 +5,10 @@ import { collect, nestedPairs, pairs, type Session, withSession } from '../conte
 import { EXIT, type ExitCode, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
 import { note, paint, print, safe, show, table, when } from '../output.js';
+import { findStack, type Stack, stackOrFail } from './find-stack.js';
+import { addStackViews } from './stack-views.js';
 
 type Plan = components['schemas']['PlanDto'];
-type Stack = components['schemas']['StackDto'];
 
 interface WantedOptions {
   site: string;
@@ -35,21 +36,6 @@ const runOptions = (command: Command): Command =>
     .option('-y, --yes', 'apply without asking')
     .option('--detach', 'start the run and return')
     .option('--logs', 'show every log line');
-
-/** The name of an installed stack, its id, or undefined. */
-async function findStack({ connection }: Session, site: string, name: string): Promise<Stack | undefined> {
-  const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: {} } }));
-  return (
-    stacks.find((stack) => stack.id === name) ??
-    stacks.find((stack) => stack.state === 'present' && stack.site === site && stack.name === name)
-  );
-}
-
-async function stackOrFail(session: Session, site: string, name: string): Promise<Stack> {
-  const stack = await findStack(session, site, name);
-  if (!stack) throw new Failure(EXIT.refused, `site ${site} has no stack ${name}; bastide stack list shows them`);
-  return stack;
-}
 
 async function makePlan(session: Session, target: string, options: WantedOptions, remove = false): Promise<Plan> {
   const existing = await findStack(session, options.site, options.name ?? target);
@@ -159,6 +145,7 @@ export function addStackCommands(program: Command): void {
     );
 
   const stack = program.command('stack').description('installed stacks');
+  addStackViews(stack);
   stack
     .command('list')
     .option('--all', 'removed ones too')

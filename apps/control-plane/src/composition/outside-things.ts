@@ -92,6 +92,7 @@ export const outsideThings: Provider[] = [
     (database: Database, config: Config) =>
       new EnvelopeSecretStore(new KyselySecretRows(database), new MasterKeyFile(config.masterKeyFile)),
   ),
+  from(http.SECRET_STORE, [SECRETS], (secrets: SecretStore) => secrets),
   from(
     http.CERTIFICATES,
     [SECRETS, CLOCK],

@@ -16,6 +16,8 @@ export const SUBSTRATES = Symbol('SUBSTRATES');
 export const PLAN_WORLD = Symbol('PLAN_WORLD');
 export const STEP_WORLD = Symbol('STEP_WORLD');
 export const ADVANCE_RUN = Symbol('ADVANCE_RUN');
+/** AbortController: a part found the process to be of no use; the owner ends it in order, with exit code 1. */
+export const ABANDON = Symbol('ABANDON');
 export const WORKER = Symbol('WORKER');
 export const CLOSE = Symbol('CLOSE');
 export const GUEST_SHELL = Symbol('GUEST_SHELL');

@@ -22,9 +22,11 @@ import type { KeepChecks } from '../application/stacks/keep-checks.js';
 import type { Config } from '../config/config.js';
 import { DEFAULT_RETRY_POLICY } from '../domain/run/retry-policy.js';
 import * as http from '../http/tokens.js';
+import { Watchdog } from '../worker/watchdog.js';
 import { Worker } from '../worker/worker.js';
 import type { Engines } from './outside-things.js';
 import {
+  ABANDON,
   ADVANCE_RUN,
   CLOCK,
   CLOSE,
@@ -42,9 +44,10 @@ import {
 } from './tokens.js';
 
 export const work: Provider[] = [
+  from(ABANDON, [], () => new AbortController()),
   from(
     WORKER,
-    [http.KEEP_CHECKS, CONFIG, STEP_WORLD, http.RUN_STORE, LIMITS, ADVANCE_RUN, QUEUE, CLOCK, LOG],
+    [http.KEEP_CHECKS, CONFIG, STEP_WORLD, http.RUN_STORE, LIMITS, ADVANCE_RUN, QUEUE, CLOCK, LOG, ABANDON],
     (
       checks: KeepChecks,
       config: Config,
@@ -55,6 +58,7 @@ export const work: Provider[] = [
       queue: BullmqStepQueue,
       clock: Clock,
       log: Logger,
+      abandon: AbortController,
     ) => {
       const executeStep = new ExecuteStep(
         {
@@ -85,6 +89,7 @@ export const work: Provider[] = [
         { concurrency: config.concurrency, sweepMs: config.sweepMs, checkMs: config.checkMs },
         log,
         checks,
+        new Watchdog(queue, log, () => abandon.abort()),
       );
     },
   ),

@@ -1,4 +1,7 @@
-import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path, { join } from 'node:path';
 import { ConfigError, loadConfig } from './config.js';
 
 describe('configuration', () => {
@@ -54,5 +57,48 @@ describe('configuration', () => {
 
   it('refuses a role of its own without shared servers', () => {
     expect(() => loadConfig({}, 'worker')).toThrow('DATABASE_URL and REDIS_URL are needed');
+  });
+
+  describe('an address that others reach', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bastide-tls-'));
+    const at = (name: string): string => join(folder, name);
+    const make = (name: string): void => {
+      execFileSync('openssl', [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+        ...['-subj', '/CN=control.test', '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)],
+      ]);
+    };
+    beforeAll(() => {
+      make('one');
+      make('two');
+      writeFileSync(at('broken.pem'), 'no certificate');
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    const listening = (settings: Record<string, string>) =>
+      loadConfig({ BASTIDE_LISTEN: '0.0.0.0:7443', ...settings }, 'all');
+
+    it('is taken with a certificate and its key', () => {
+      const config = listening({ BASTIDE_TLS_CERTIFICATE: at('one.pem'), BASTIDE_TLS_KEY: at('one.key') });
+      expect(config.listen).toEqual({ host: '0.0.0.0', port: 7443 });
+      expect(config.tls?.certificate).toContain('BEGIN CERTIFICATE');
+    });
+
+    it.each([
+      ['without a certificate', {}, 'not a loopback address'],
+      ['with half of it', { BASTIDE_TLS_CERTIFICATE: 'one.pem' }, 'belong together'],
+      [
+        'with another certificate’s key',
+        { BASTIDE_TLS_CERTIFICATE: 'one.pem', BASTIDE_TLS_KEY: 'two.key' },
+        'is not the key',
+      ],
+      [
+        'with a file that is none',
+        { BASTIDE_TLS_CERTIFICATE: 'broken.pem', BASTIDE_TLS_KEY: 'one.key' },
+        'cannot be used',
+      ],
+    ])('is refused %s', (_case, files, finding) => {
+      const settings = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, at(file)]));
+      expect(() => listening(settings)).toThrow(finding);
+    });
   });
 });

@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { plainToInstance, Transform } from 'class-transformer';
@@ -19,10 +21,12 @@ class Environment {
   REDIS_URL?: string;
   @IsOptional() @IsString() BASTIDE_STATE_DIR?: string;
   @IsOptional()
-  @Matches(/^(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/, {
-    message: 'BASTIDE_LISTEN must be a loopback address with a port, such as 127.0.0.1:7080',
+  @Matches(/^(\d{1,3}(\.\d{1,3}){3}|localhost|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
+    message: 'BASTIDE_LISTEN must be an address with a port, such as 127.0.0.1:7080',
   })
   BASTIDE_LISTEN?: string;
+  @IsOptional() @IsString() BASTIDE_TLS_CERTIFICATE?: string;
+  @IsOptional() @IsString() BASTIDE_TLS_KEY?: string;
   @IsOptional() @IsString() BASTIDE_MASTER_KEY_FILE?: string;
   @IsOptional() @IsString() BASTIDE_LAB_SITE?: string;
   @IsOptional() @IsString() BASTIDE_MODULES?: string;
@@ -42,6 +46,8 @@ export interface Config {
   readonly redisUrl?: string;
   readonly stateDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** PEM of certificate with chain, and of its key; without them the API speaks plain HTTP, on loopback alone. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   readonly masterKeyFile: string;
   readonly apiTokenFile: string;
   /** JSON file with document and credentials of a site that the dashboard offers to connect with one click. */
@@ -69,6 +75,8 @@ const ROOT = fileURLToPath(
   new URL(import.meta.url.includes('/dist/') ? '../../../../../' : '../../../../', import.meta.url),
 );
 
+const LOOPBACK = /^(127\.|localhost:|\[::1\]:)/;
+
 export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   const known = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const read = plainToInstance(Environment, known);
@@ -79,6 +87,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   const names = [
     'BASTIDE_STATE_DIR',
     'BASTIDE_LISTEN',
+    'BASTIDE_TLS_CERTIFICATE',
+    'BASTIDE_TLS_KEY',
     'BASTIDE_MASTER_KEY_FILE',
     'BASTIDE_LAB_SITE',
     'BASTIDE_MODULES',
@@ -101,6 +111,12 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   if (role !== 'all' && (!read.DATABASE_URL || !read.REDIS_URL)) {
     findings.push(`--role ${role} shares its servers with other processes: DATABASE_URL and REDIS_URL are needed`);
   }
+  const tls = readTls(read, findings);
+  if (tls === undefined && read.BASTIDE_LISTEN && !LOOPBACK.test(read.BASTIDE_LISTEN)) {
+    findings.push(
+      `BASTIDE_LISTEN ${read.BASTIDE_LISTEN} is not a loopback address: passwords would travel readable. Set BASTIDE_TLS_CERTIFICATE and BASTIDE_TLS_KEY, or put a reverse proxy with TLS on this machine`,
+    );
+  }
   if (findings.length > 0) throw new ConfigError(findings.join('\n'));
   const stateDir = resolve(read.BASTIDE_STATE_DIR ?? '.bastide');
   const at = (read.BASTIDE_LISTEN ?? '127.0.0.1:7080').lastIndexOf(':');
@@ -111,6 +127,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     ...(read.REDIS_URL ? { redisUrl: read.REDIS_URL } : {}),
     stateDir,
     listen: { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) },
+    ...(tls ? { tls } : {}),
     masterKeyFile: resolve(read.BASTIDE_MASTER_KEY_FILE ?? `${stateDir}/master-key`),
     apiTokenFile: `${stateDir}/api-token`,
     ...(read.BASTIDE_LAB_SITE ? { labSite: resolve(read.BASTIDE_LAB_SITE) } : {}),
@@ -123,4 +140,25 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     sweepMs: read.BASTIDE_SWEEP_MS ?? 15_000,
     checkMs: (read.BASTIDE_CHECK_MINUTES ?? 15) * 60_000,
   };
+}
+
+/** Both files or none, and they must belong together: found at the start, not by the first browser. */
+function readTls(read: Environment, findings: string[]): Config['tls'] {
+  const { BASTIDE_TLS_CERTIFICATE: certificateFile, BASTIDE_TLS_KEY: keyFile } = read;
+  if (!certificateFile && !keyFile) return undefined;
+  if (!certificateFile || !keyFile) {
+    findings.push('BASTIDE_TLS_CERTIFICATE and BASTIDE_TLS_KEY belong together');
+    return undefined;
+  }
+  try {
+    const certificate = readFileSync(certificateFile, 'utf8');
+    const key = readFileSync(keyFile, 'utf8');
+    if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) {
+      findings.push(`BASTIDE_TLS_KEY ${keyFile} is not the key of the certificate in ${certificateFile}`);
+    }
+    return { certificate, key };
+  } catch (error) {
+    findings.push(`BASTIDE_TLS_CERTIFICATE or BASTIDE_TLS_KEY cannot be used: ${(error as Error).message}`);
+    return undefined;
+  }
 }

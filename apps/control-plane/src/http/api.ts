@@ -11,6 +11,7 @@ import { HealthController } from './controllers/health.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
+import { SecretsController } from './controllers/secrets.controller.js';
 import { SessionController } from './controllers/session.controller.js';
 import { SitesController } from './controllers/sites.controller.js';
 import { StacksController } from './controllers/stacks.controller.js';
@@ -29,6 +30,7 @@ export const CONTROLLERS = [
   ArtifactsController,
   AuditController,
   TokensController,
+  SecretsController,
   SessionController,
   AccountController,
   AccountsController,
@@ -38,12 +40,12 @@ export const CONTROLLERS = [
 /** Prefix of every path; a change that breaks clients gets a new one. */
 export const API_PREFIX = 'api/v1';
 
-/** What every instance of the API has, in the product and in tests. */
-export function furnish(app: INestApplication): void {
+/** What every instance of the API has, in the product and in tests. `tls`: it speaks HTTPS itself. */
+export function furnish(app: INestApplication, { tls = false }: { readonly tls?: boolean } = {}): void {
   app.use(
     helmet({
-      // Strict-Transport-Security means something over TLS alone.
-      strictTransportSecurity: false,
+      // Means something over TLS alone; other names below ours are not ours to decide about.
+      strictTransportSecurity: tls ? { maxAge: 31_536_000, includeSubDomains: false } : false,
       xFrameOptions: { action: 'deny' },
       contentSecurityPolicy: {
         useDefaults: false,

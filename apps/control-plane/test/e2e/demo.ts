@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -97,6 +97,23 @@ export class Demo {
       }),
     );
     return { code, text, json: () => JSON.parse(text) as unknown };
+  }
+
+  /** The CLI of a person with a home folder of their own, who types these lines. */
+  cliAs(home: string, typed: readonly string[], ...words: string[]): { code: number; text: string; said: string } {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...words], {
+      // Not the folder of the control plane: its token file would make everybody an admin.
+      env: {
+        PATH: process.env.PATH,
+        HOME: home,
+        BASTIDE_URL: `http://127.0.0.1:${this.port}`,
+        BASTIDE_STATE_DIR: home,
+      },
+      input: typed.map((line) => `${line}\n`).join(''),
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    return { code: status ?? -1, text: stdout, said: stderr };
   }
 
   async caCertificate(): Promise<string> {

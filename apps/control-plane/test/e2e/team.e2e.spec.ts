@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { moduleStories } from '../modules/module-stories.js';
 import { Demo } from './demo.js';
 import { Person } from './person.js';
+import { CommandLines, everythingIn, socketOf, storedSecrets } from './secret-sweep.js';
 import { trustingBrowser } from './trusting-browser.js';
 
 /**
@@ -23,8 +24,12 @@ story('the blueprint team on a fresh lab', () => {
   let adminPassword = '';
   let stack: { id: string };
 
+  const argv = new CommandLines();
+
   beforeAll(async () => {
+    argv.watch();
     await demo.start('team', 12);
+    argv.stop();
     const [found] = (await demo.cli('stack', 'list')).json();
     stack = found;
     const view = (await demo.cli('stack', 'show', 'team')).json();
@@ -33,7 +38,10 @@ story('the blueprint team on a fresh lab', () => {
     adminPassword = (await demo.cli('stack', 'credentials', 'team')).json()[0].value;
   }, 15 * 60_000);
 
-  afterAll(() => demo.clear(), 5 * 60_000);
+  afterAll(() => {
+    argv.stop();
+    return demo.clear();
+  }, 5 * 60_000);
 
   const guestOf = async (instance: string): Promise<number> =>
     (await demo.cli('stack', 'show', 'team'))
@@ -118,25 +126,38 @@ story('the blueprint team on a fresh lab', () => {
       });
       entries.push(await response.text());
     }
-    const secrets = [
-      adminPassword,
-      token,
-      (JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string }).token.split('=')[1]!,
-    ];
-    const sockets = existsSync(join(demo.state, 'postgresql'))
-      ? join(demo.state, 'postgresql')
-      : join('/var/lib/bastide', readdirSync('/var/lib/bastide').find((name) => name.startsWith('postgresql-')) ?? '');
-    const socket = execFileSync('find', [sockets, '-name', '.s.PGSQL.*', '-type', 's'], { encoding: 'utf8' })
-      .trim()
-      .split('\n')[0]!;
+    const socket = socketOf(demo.state, 'postgresql', '.s.PGSQL.*');
     const dump = execFileSync('pg_dump', ['-h', join(socket, '..'), '-U', 'bastide', 'bastide'], {
       encoding: 'utf8',
       maxBuffer: 256 * 1024 * 1024,
     });
     expect(dump).toContain('run_events');
-    const logs = ['control-plane.log', 'lab.log'].map((name) => readFileSync(join(demo.state, name), 'utf8'));
-    for (const secret of secrets)
-      for (const text of [dump, ...entries, ...logs]) expect(text.includes(secret)).toBe(false);
+    const texts = new Map<string, string>([
+      ['database', dump],
+      ['Redis', await everythingIn(socketOf(demo.state, 'redis', '*.sock'))],
+      ['run log', entries.join('\n')],
+      ['command lines', argv.seen],
+      ...['control-plane.log', 'lab.log'].map((name): [string, string] => [
+        name,
+        readFileSync(join(demo.state, name), 'utf8'),
+      ]),
+    ]);
+    expect(texts.get('Redis')).toContain('bull:');
+    expect(texts.get('command lines')).toContain('postgres');
+    const access = JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string };
+    const secrets = new Map([
+      ['admin’s password', adminPassword],
+      ['API token', token],
+      ['token of the lab', access.token.split('=')[1] ?? ''],
+      ...(await storedSecrets(`postgresql://bastide@localhost/bastide?host=${join(socket, '..')}`, demo.state)),
+    ]);
+    // All that the modules of team declare, their bindings, the site's authority and our own keys.
+    expect(secrets.size).toBeGreaterThan(12);
+    const found: string[] = [];
+    for (const [name, secret] of secrets)
+      for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
+        for (const [where, text] of texts) if (text.includes(form)) found.push(`${name} in ${where}`);
+    expect(found).toEqual([]);
   }, 120_000);
 
   it(

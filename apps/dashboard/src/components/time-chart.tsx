@@ -40,7 +40,11 @@ export function TimeChart({
         height: HEIGHT,
         legend: { show: false },
         cursor: { drag: { x: false, y: false } },
-        scales: { y: { range: (_plot, _low, high) => [0, max ?? Math.max(high * 1.1, 1e-6)] } },
+        scales: {
+          // A single figure still stands in a span of time that can be read.
+          x: { range: (_plot, from, to) => (to - from < 600 ? [to - 600, to] : [from, to]) },
+          y: { range: (_plot, _low, high) => [0, max ?? Math.max(high * 1.1, 1e-6)] },
+        },
         axes: [
           {
             stroke: ink,

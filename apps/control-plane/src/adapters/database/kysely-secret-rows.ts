@@ -40,6 +40,20 @@ export class KyselySecretRows implements SecretRows {
     );
   }
 
+  async replace(known: SecretRow, secret: SecretRow): Promise<boolean> {
+    const { name, ...rest } = toRow(secret);
+    const { db } = this.database;
+    const result = await reach(() =>
+      db
+        .updateTable('secrets')
+        .set(rest)
+        .where('name', '=', name)
+        .where('wrapped_key', '=', known.wrappedKey)
+        .executeTakeFirst(),
+    );
+    return result.numUpdatedRows > 0n;
+  }
+
   async listUnder(prefix: string): Promise<readonly SecretRow[]> {
     const { db } = this.database;
     const rows = await reach(() =>

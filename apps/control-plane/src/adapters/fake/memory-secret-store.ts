@@ -29,5 +29,7 @@ export class MemorySecretStore implements SecretStore {
     return [...this.values].filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
   }
 
-  async rotateMasterKey(): Promise<void> {}
+  async rotateMasterKey(): Promise<number> {
+    return this.values.size;
+  }
 }

@@ -21,6 +21,17 @@ class Rows implements SecretRows {
     if (row.name === this.failPutOf) throw new Error('the database went away');
     this.all.set(row.name, row);
   }
+  async replace(known: SecretRow, row: SecretRow) {
+    if (row.name === this.failPutOf) throw new Error('the database went away');
+    const now = this.all.get(row.name);
+    const meanwhile = this.putBetween?.(row.name);
+    if (meanwhile) this.all.set(row.name, meanwhile);
+    if (meanwhile || !now?.wrappedKey.equals(known.wrappedKey)) return false;
+    this.all.set(row.name, row);
+    return true;
+  }
+  /** What another process puts in the very moment of a replacement, once. */
+  putBetween: ((name: string) => SecretRow | undefined) | undefined;
   async listUnder(prefix: string) {
     return [...this.all.values()]
       .filter((row) => row.name.startsWith(prefix))
@@ -136,6 +147,22 @@ describe('EnvelopeSecretStore', () => {
     await store.put('a/b', 'old');
     await Promise.all([store.rotateMasterKey(), store.put('a/b', 'new')]);
     expect(await store.get('a/b')).toBe('new');
+  });
+
+  it('a value that another process puts while it is wrapped anew is not overwritten', async () => {
+    await store.put('a/b', 'old');
+    let theirs: SecretRow | undefined;
+    const elsewhere = new Rows();
+    const neighbour = new EnvelopeSecretStore(elsewhere, new MasterKeyFile(path));
+    await neighbour.put('a/b', 'theirs');
+    theirs = elsewhere.all.get('a/b');
+    rows.putBetween = () => {
+      const once = theirs;
+      theirs = undefined;
+      return once;
+    };
+    await store.rotateMasterKey();
+    expect(await store.get('a/b')).toBe('theirs');
   });
 
   it('does not grow the key file with every rotation', async () => {

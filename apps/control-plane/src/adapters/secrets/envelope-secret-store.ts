@@ -53,8 +53,8 @@ export class EnvelopeSecretStore implements SecretStore {
    * after no row needs it any more: a process that is just writing with it, or a rotation that dies half-way, loses
    * nothing. Asked again after a crash, it finishes.
    */
-  async rotateMasterKey(): Promise<void> {
-    await this.#inTurn(async () => {
+  async rotateMasterKey(): Promise<number> {
+    return this.#inTurn(async () => {
       const before = await this.#keys();
       const rows = await this.rows.listUnder('');
       // Everything must open before anything changes: a lost old key is noticed now, not after its last copy is gone.
@@ -65,9 +65,14 @@ export class EnvelopeSecretStore implements SecretStore {
       const keys: MasterKeys = [fresh, ...kept];
       await this.keyFile.replace(keys);
       for (const { name } of rows) {
-        const row = await this.rows.get(name); // as it is now: another process may have put or removed it
-        if (row && row.keyId !== fresh.id) await this.rows.put(rewrap(row, this.#keyOf(row, keys), fresh));
+        // As it is now: another process may have put or removed it, and may do so again before it is wrapped.
+        for (;;) {
+          const row = await this.rows.get(name);
+          if (!row || row.keyId === fresh.id) break;
+          if (await this.rows.replace(row, rewrap(row, this.#keyOf(row, keys), fresh))) break;
+        }
       }
+      return rows.length;
     });
   }
 

@@ -20,6 +20,8 @@ export interface SecretRows {
   insertIfAbsent(row: SecretRow): Promise<SecretRow>;
   /** Inserts or replaces. */
   put(row: SecretRow): Promise<void>;
+  /** Puts `row` where `known` still is as it was read; false when somebody changed or removed it meanwhile. */
+  replace(known: SecretRow, row: SecretRow): Promise<boolean>;
   /** All rows whose name starts with the prefix, by name; an empty prefix means all. */
   listUnder(prefix: string): Promise<readonly SecretRow[]>;
   /** Refuses an empty prefix with an error: nothing ever removes all secrets. */

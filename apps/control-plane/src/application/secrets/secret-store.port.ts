@@ -11,8 +11,8 @@ export interface SecretStore {
   removeUnder(prefix: string): Promise<void>;
   /** All values under a prefix, for redaction. */
   valuesUnder(prefix: string): Promise<readonly string[]>;
-  /** Wraps every data key with a new master key. */
-  rotateMasterKey(): Promise<void>;
+  /** Wraps every data key with a new master key; answers how many there are. */
+  rotateMasterKey(): Promise<number>;
 }
 
 /** Random values by policy. */

@@ -63,7 +63,8 @@ export class StacksController {
   @Acts('secret.revealed', 'param:id')
   @HttpCode(200)
   @ApiOkResponse({ type: [CredentialDto] })
-  async credentials(@Param('id') id: string): Promise<CredentialDto[]> {
+  async credentials(@Param('id') id: string, @Req() request: PrincipalRequest): Promise<CredentialDto[]> {
+    await this.#name(id, request);
     return [...(await this.showStack.credentials(id as StackId))];
   }
 
@@ -73,7 +74,12 @@ export class StacksController {
   @Acts('stack.checked', 'param:id')
   @HttpCode(200)
   @ApiOkResponse({ type: [CheckResultDto] })
-  async check(@Param('id') id: string, @Actor() actor: string): Promise<CheckResultDto[]> {
+  async check(
+    @Param('id') id: string,
+    @Actor() actor: string,
+    @Req() request: PrincipalRequest,
+  ): Promise<CheckResultDto[]> {
+    await this.#name(id, request);
     return [...(await this.checks.execute(id as StackId, actor))] as CheckResultDto[];
   }
 
@@ -130,5 +136,11 @@ export class StacksController {
   ): Promise<SecretValueDto> {
     request.actSubject = `${id} ${instance} ${name}`;
     return { value: await this.describe.reveal(id as StackId, instance, name) };
+  }
+
+  /** Who reads the audit knows stacks by their names. */
+  async #name(id: string, request: PrincipalRequest): Promise<void> {
+    const stack = await this.stacks.getStack(id as StackId);
+    if (stack) request.actSubject = stack.name;
   }
 }

@@ -288,3 +288,7 @@ export class CheckResultDto {
   @ApiProperty({ type: [String], description: 'Last lines of what the check said.' }) tail!: string[];
   @ApiPropertyOptional() error?: string;
 }
+
+export class RotatedDto {
+  @ApiProperty({ description: 'How many secrets are sealed with the new key.' }) secrets!: number;
+}

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { api, ask, baseUrl } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { ActName } from '../../components/act-name.js';
+import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
@@ -94,7 +95,7 @@ export function Page() {
             <Table.Tbody>
               {rows.map((row) => (
                 <Table.Tr key={row.seq}>
-                  <Table.Td>{formatTime(row.at)}</Table.Td>
+                  <Table.Td className={cards['moment'] ?? ''}>{formatTime(row.at)}</Table.Td>
                   <Table.Td>
                     <Stack gap={0}>
                       <ForeignText>{row.actor}</ForeignText>

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { followEvents } from '../../api/follow-events.js';
-import { queryClient } from '../../api/query-client.js';
+import { every, queryClient } from '../../api/query-client.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
@@ -28,7 +28,7 @@ export function Page() {
   const overview = useQuery({
     queryKey: KEY,
     queryFn: ({ signal }) => ask(api.GET('/api/v1/overview', { signal })),
-    refetchInterval: 60_000,
+    refetchInterval: every(60_000),
   });
   useEffect(() => {
     const end = new AbortController();

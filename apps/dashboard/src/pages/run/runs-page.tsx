@@ -5,7 +5,9 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
+import { every } from '../../api/query-client.js';
 import { paths } from '../../app/paths.js';
+import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
@@ -34,7 +36,7 @@ export function Page() {
         }),
       ),
     getNextPageParam: (last) => (last.length === PAGE ? last.at(-1)?.id : undefined),
-    refetchInterval: 10_000,
+    refetchInterval: every(10_000),
   });
   const rows = runs.data?.pages.flat() ?? [];
   return (
@@ -93,7 +95,7 @@ export function Page() {
                   <Table.Td>
                     <ForeignText>{run.actor}</ForeignText>
                   </Table.Td>
-                  <Table.Td>{formatTime(run.createdAt)}</Table.Td>
+                  <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
                   <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
                 </Table.Tr>
               ))}

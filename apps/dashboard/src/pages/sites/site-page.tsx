@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { useParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
+import { every } from '../../api/query-client.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
@@ -27,7 +28,7 @@ export function Page() {
   const site = useQuery({
     queryKey: ['site', name],
     queryFn: ({ signal }) => ask(api.GET('/api/v1/sites/{name}', { params: { path: { name } }, signal })),
-    refetchInterval: 30_000,
+    refetchInterval: every(30_000),
   });
   return (
     <Answer of={site}>

@@ -8,6 +8,7 @@ import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { useCheckNow, useChecks } from './use-stack.js';
 
@@ -47,39 +48,41 @@ export function Checks({ seen }: { seen: Dto<'StackDetailDto'> }) {
           all.length === 0 ? (
             <Text c="dimmed">{t('checks.none')}</Text>
           ) : (
-            <Table data-checks>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('when')}</Table.Th>
-                  <Table.Th>{t('guest')}</Table.Th>
-                  <Table.Th>{t('state')}</Table.Th>
-                  <Table.Th>{t('checks.by')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {all.map((entry) => (
-                  <Table.Tr key={`${entry.at} ${entry.instance} ${entry.guest}`}>
-                    <Table.Td>{formatTime(entry.at)}</Table.Td>
-                    <Table.Td>
-                      {entry.instance}.{entry.guest}
-                    </Table.Td>
-                    <Table.Td>
-                      <Stack gap={4}>
-                        <Badge color={entry.healthy ? 'green' : 'red'} variant="light" tt="none" radius="sm">
-                          {t(entry.healthy ? 'shell:state.healthy' : 'shell:state.failing')}
-                        </Badge>
-                        {entry.healthy ? null : (
-                          <CodeBlock>{[entry.error ?? '', ...entry.tail].filter(Boolean).join('\n')}</CodeBlock>
-                        )}
-                      </Stack>
-                    </Table.Td>
-                    <Table.Td>
-                      {entry.by === 'schedule' ? t('checks.schedule') : <ForeignText>{entry.by}</ForeignText>}
-                    </Table.Td>
+            <Scroll label={t('checks.title')}>
+              <Table data-checks>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{t('when')}</Table.Th>
+                    <Table.Th>{t('guest')}</Table.Th>
+                    <Table.Th>{t('state')}</Table.Th>
+                    <Table.Th>{t('checks.by')}</Table.Th>
                   </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+                </Table.Thead>
+                <Table.Tbody>
+                  {all.map((entry) => (
+                    <Table.Tr key={`${entry.at} ${entry.instance} ${entry.guest}`}>
+                      <Table.Td>{formatTime(entry.at)}</Table.Td>
+                      <Table.Td>
+                        {entry.instance}.{entry.guest}
+                      </Table.Td>
+                      <Table.Td>
+                        <Stack gap={4}>
+                          <Badge color={entry.healthy ? 'green' : 'red'} variant="light" tt="none" radius="sm">
+                            {t(entry.healthy ? 'shell:state.healthy' : 'shell:state.failing')}
+                          </Badge>
+                          {entry.healthy ? null : (
+                            <CodeBlock>{[entry.error ?? '', ...entry.tail].filter(Boolean).join('\n')}</CodeBlock>
+                          )}
+                        </Stack>
+                      </Table.Td>
+                      <Table.Td>
+                        {entry.by === 'schedule' ? t('checks.schedule') : <ForeignText>{entry.by}</ForeignText>}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Scroll>
           )
         }
       </Answer>

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
@@ -128,7 +129,7 @@ function Figures({ id }: { id: string }) {
     queryKey: [...stackKey(id), 'metrics', range],
     queryFn: ({ signal }) =>
       ask(api.GET('/api/v1/stacks/{id}/metrics', { params: { path: { id }, query: { range } }, signal })),
-    refetchInterval: 60_000,
+    refetchInterval: every(60_000),
   });
   return (
     <Section title={t('figures')}>

@@ -121,29 +121,32 @@ function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
           { value: 'table', label: t('table') },
         ]}
       />
-      {shown === 'graph' ? <LayerGraph {...graph} label={t('topology')} /> : null}
-      <Scroll label={t('topology')}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('consumer')}</Table.Th>
-              <Table.Th>{t('uses')}</Table.Th>
-              <Table.Th>{t('provider')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {seen.bindings.map((binding) => (
-              <Table.Tr key={`${binding.consumer} ${binding.requirement}`}>
-                <Table.Td>{binding.consumer}</Table.Td>
-                <Table.Td>
-                  {binding.requirement} ({binding.interface})
-                </Table.Td>
-                <Table.Td>{binding.provider}</Table.Td>
+      {shown === 'graph' ? (
+        <LayerGraph {...graph} label={t('topology')} />
+      ) : (
+        <Scroll label={t('topology')}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('consumer')}</Table.Th>
+                <Table.Th>{t('uses')}</Table.Th>
+                <Table.Th>{t('provider')}</Table.Th>
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scroll>
+            </Table.Thead>
+            <Table.Tbody>
+              {seen.bindings.map((binding) => (
+                <Table.Tr key={`${binding.consumer} ${binding.requirement}`}>
+                  <Table.Td>{binding.consumer}</Table.Td>
+                  <Table.Td>
+                    {binding.requirement} ({binding.interface})
+                  </Table.Td>
+                  <Table.Td>{binding.provider}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Scroll>
+      )}
     </Section>
   );
 }

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
+import { every } from '../../api/query-client.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import cards from '../../components/cards.module.css';
@@ -17,7 +18,7 @@ export function Page() {
   const overview = useQuery({
     queryKey: ['overview'],
     queryFn: ({ signal }) => ask(api.GET('/api/v1/overview', { signal })),
-    refetchInterval: 15_000,
+    refetchInterval: every(15_000),
   });
   return (
     <Frame title={t('title')} about={t('about')}>

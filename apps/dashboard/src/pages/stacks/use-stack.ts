@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
 import { api, ask } from '../../api/client.js';
+import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 
@@ -18,7 +19,7 @@ export const useGuests = (id: string) =>
   useQuery({
     queryKey: [...stackKey(id), 'guests'],
     queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks/{id}/guests', { params: { path: { id } }, signal })),
-    refetchInterval: 30_000,
+    refetchInterval: every(30_000),
   });
 
 export const useChecks = (id: string) =>

@@ -50,9 +50,9 @@ describe('many installs at once', () => {
   const addressOf = async (vmid: number): Promise<string> =>
     /ip=([\d.]+)/.exec((await town.lab('GET', `/nodes/lab1/lxc/${vmid}/config`)).net0)?.[1] ?? '';
   const failedTasks = async (): Promise<string[]> =>
-    (await town.lab('GET', '/nodes/lab1/tasks?limit=2000&errors=1')).map(
-      (task: { type: string; status: string }) => `${task.type}: ${task.status}`,
-    );
+    (await town.lab('GET', '/nodes/lab1/tasks?limit=2000'))
+      .filter((task: { status: string }) => !/^(OK|WARNINGS)/.test(task.status))
+      .map((task: { type: string; status: string }) => `${task.type}: ${task.status}`);
 
   it('P2: twenty stacks at once, planned at two control planes and carried out by two workers, all succeed without a failed lock', async () => {
     await staff(town, 2);

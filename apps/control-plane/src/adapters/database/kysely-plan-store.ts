@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import type { PlanStore } from '../../application/plans/plan-store.port.js';
 import type { Instant, PlanId } from '../../domain/ids.js';
 import type { Plan } from '../../domain/plan/plan.js';
+import { Refusal } from '../../domain/problem.js';
 import type { Reservation } from '../../domain/stack/stack.js';
 import { type Database, reach } from './database.js';
 import { asWorldFailure } from './database-failure.js';
@@ -10,6 +11,7 @@ import type { Tables } from './schema.js';
 
 /** Making a plan observes the substrate, which takes longer than a transaction may usually stand idle. */
 const PLANNING_MS = 180_000;
+const MOST_TRIES = 10;
 /** Measurements per kind of step that an estimate looks back at. */
 const SAMPLES = 20;
 
@@ -25,7 +27,7 @@ export class KyselyPlanStore implements PlanStore {
    */
   async makeAndPut(site: string, reservedUntil: Instant, make: () => Promise<Plan>): Promise<Plan> {
     const before = this.planning.get(site) ?? Promise.resolve();
-    const mine = before.then(() => this.makeAlone(site, reservedUntil, make));
+    const mine = before.then(() => this.makeAgain(site, reservedUntil, make));
     const settled = mine.then(
       () => {},
       () => {},
@@ -35,6 +37,18 @@ export class KyselyPlanStore implements PlanStore {
       if (this.planning.get(site) === settled) this.planning.delete(site);
     });
     return await mine;
+  }
+
+  /** A running step may take the very id that a plan counts on, before the plan is stored: then it is made once more. */
+  private async makeAgain(site: string, reservedUntil: Instant, make: () => Promise<Plan>): Promise<Plan> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.makeAlone(site, reservedUntil, make);
+      } catch (error) {
+        const overtaken = error instanceof Refusal && error.problem.code === 'plan.stale';
+        if (!overtaken || tries >= MOST_TRIES) throw error;
+      }
+    }
   }
 
   private async makeAlone(site: string, reservedUntil: Instant, make: () => Promise<Plan>): Promise<Plan> {

@@ -83,15 +83,17 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
               text: `guest id ${taken} belongs to somebody else: taking another one`,
             },
           ]);
-          for (let id = range.from; id <= range.to; id += 1) {
+          // On from the taken one and round: others take ids in a row too, from the start of their range.
+          const size = range.to - range.from + 1;
+          for (let step = 1; step < size; step += 1) {
+            const id = range.from + ((taken - range.from + step + size) % size);
             if (
-              id !== taken &&
-              (await world.plans.reserve({
+              await world.plans.reserve({
                 kind: 'guest-id',
                 scope: spec.substrate,
                 value: String(id),
                 owner: spec.key,
-              }))
+              })
             )
               return id;
           }

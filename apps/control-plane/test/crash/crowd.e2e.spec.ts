@@ -3,6 +3,7 @@ import { writeTrio } from '../e2e/trio.js';
 import { privatePostgres, privateRedis } from '../engine/private-servers.js';
 import { type BundledWorker, bundleWorker } from './bundled-worker.js';
 import { Product } from './product.js';
+import { hooksIn } from './scripted-guest-shell.js';
 import { WorkerCrew } from './worker-crew.js';
 
 const STACKS = 20;
@@ -98,5 +99,41 @@ describe('many installs at once', () => {
     expect(new Set(all).size).toBe(all.length);
     const byNumber = (a: number, b: number): number => a - b;
     expect(all.toSorted(byNumber)).toEqual(made.map(({ vmid }) => vmid).toSorted(byNumber));
+  }, 300_000);
+
+  it('two sites with a stack of one name keep out of each other’s guests', async () => {
+    // Another range of ids; everything else as on the other site.
+    await town.connect('village', 89, (document) => document.replace('1000', '6000').replace('1999', '6999'));
+    const before = hooksIn(town.world('all')).length;
+    const [here, there] = await Promise.all([
+      town.begin({ site: 'town', stack: 'twin', blueprint: 'trio' }),
+      town.begin({ site: 'village', stack: 'twin', blueprint: 'trio' }),
+    ]);
+    for (const { run } of [here, there]) await town.ends(run, 'succeeded', 120_000);
+    const stacks = (await town.ask('GET', '/stacks')) as { id: string; name: string; site: string }[];
+    const ranges = new Map<string, number[]>();
+    for (const stack of stacks.filter(({ name }) => name === 'twin')) {
+      const view = await town.ask('GET', `/stacks/${stack.id}`);
+      ranges.set(
+        stack.site,
+        view.instances.flatMap((one: { guests: { vmid: number }[] }) => one.guests.map(({ vmid }) => vmid)),
+      );
+    }
+    expect(ranges.get('town')?.every((vmid) => vmid < 2_000)).toBe(true);
+    expect(ranges.get('village')?.every((vmid) => vmid >= 6_000)).toBe(true);
+    const ran = hooksIn(town.world('all'))
+      .slice(before)
+      .filter(({ hook, unit }) => hook === 'install' && unit.startsWith('bastide-run-'))
+      .map(({ guest }) => guest);
+    expect(ran).toHaveLength(6);
+    expect(new Set(ran).size).toBe(6);
+  }, 180_000);
+
+  it('a name is not given again before everything of the removed stack is gone', async () => {
+    const { run } = await town.begin({ site: 'village', stack: 'twin', remove: true });
+    await expect(town.begin({ site: 'village', stack: 'twin', blueprint: 'trio' })).rejects.toThrow('is being removed');
+    await town.ends(run, 'succeeded', 120_000);
+    const again = await town.begin({ site: 'village', stack: 'twin', blueprint: 'trio' });
+    await town.ends(again.run, 'succeeded', 120_000);
   }, 300_000);
 });

@@ -94,29 +94,9 @@ export class KyselyPlanStore implements PlanStore {
     return row?.body;
   }
 
-  /** For good, on every site where the owner already has a value of that kind, else where a stack has the owner's name. */
-  reserve(reservation: Reservation): Promise<boolean> {
-    const { kind, scope, owner } = reservation;
-    return reach(() =>
-      this.database.db
-        .transaction()
-        .execute(async (tx) => {
-          const { rows } = await sql<{ site: string }>`
-            select distinct site from reservations
-            where kind = ${kind} and scope = ${scope} and owner = ${owner}
-            union
-            select site from stacks where name = split_part(${owner}, '/', 1) and not exists (
-              select from reservations where kind = ${kind} and scope = ${scope} and owner = ${owner})`.execute(tx);
-          for (const { site } of rows) {
-            if (!(await holdReservation(tx, site, reservation, {}))) throw new Taken();
-          }
-          return rows.length > 0;
-        })
-        .catch((error: unknown) => {
-          if (error instanceof Taken) return false;
-          throw error;
-        }),
-    );
+  /** For good. */
+  reserve(site: string, reservation: Reservation): Promise<boolean> {
+    return reach(() => this.database.db.transaction().execute((tx) => holdReservation(tx, site, reservation, {})));
   }
 
   async medianDurations(site: string): Promise<Readonly<Record<string, number>>> {
@@ -135,6 +115,3 @@ export class KyselyPlanStore implements PlanStore {
     return Object.fromEntries(rows.map(({ key, median }) => [key, Math.round(median)]));
   }
 }
-
-/** Rolls the transaction back. */
-class Taken extends Error {}

@@ -123,7 +123,7 @@ describe('run store on PostgreSQL', () => {
     ] as const;
     await engine.runs.commit(run, (snapshot) => decideSucceed(snapshot, lease, {}, changes));
     expect(await states(run)).toEqual({ a: 'succeeded', b: 'ready' });
-    expect(await engine.stacks.findGuest(key)).toMatchObject({ node: 'lab1' });
+    expect(await engine.stacks.findGuest(plan.site, key)).toMatchObject({ node: 'lab1' });
   });
 
   it('answers a success that is told twice with the same', async () => {

@@ -134,9 +134,9 @@ export class KyselyStackStore implements StackStore {
     );
   }
 
-  async findGuest(key: string): Promise<RecordedGuest | undefined> {
+  async findGuest(site: string, key: string): Promise<RecordedGuest | undefined> {
     const row = await reach(() =>
-      this.db.selectFrom('guests').select('body').where('key', '=', key).executeTakeFirst(),
+      this.db.selectFrom('guests').select('body').where('site', '=', site).where('key', '=', key).executeTakeFirst(),
     );
     return row?.body;
   }

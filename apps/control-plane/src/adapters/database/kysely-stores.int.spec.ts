@@ -85,7 +85,7 @@ describe('stores on PostgreSQL', () => {
       ];
       await change(...puts);
       await change(...puts.slice(2));
-      expect(await engine.stacks.findGuest(guest.spec.key)).toEqual({
+      expect(await engine.stacks.findGuest('demo', guest.spec.key)).toEqual({
         ...guest,
         hostKeys: ['ssh-ed25519 AAAA'],
         firewallDigest: 'f',
@@ -102,7 +102,7 @@ describe('stores on PostgreSQL', () => {
       // Removed but still there: the planner has to know.
       expect((await engine.stacks.recorded('demo')).stacks.map(({ id }) => id)).toContain(wanted.id);
       await change({ type: 'guest-removed', guest: guest.id }, { type: 'instance-removed', instance: instance.id });
-      expect(await engine.stacks.findGuest(guest.spec.key)).toBeUndefined();
+      expect(await engine.stacks.findGuest('demo', guest.spec.key)).toBeUndefined();
       expect(await engine.stacks.findBinding(binding.id)).toBeUndefined();
       expect((await engine.stacks.recorded('demo')).stacks.map(({ id }) => id)).not.toContain(wanted.id);
     });
@@ -183,10 +183,10 @@ describe('stores on PostgreSQL', () => {
       const scope = fresh('scope');
       const wanted = await newStack();
       const owner = `${wanted.name}/wiki/app`;
-      expect(await engine.plans.reserve(reservation('100', owner, scope))).toBe(true);
-      expect(await engine.plans.reserve(reservation('100', owner, scope))).toBe(true);
-      expect(await engine.plans.reserve(reservation('100', `${wanted.name}/other/app`, scope))).toBe(false);
-      expect(await engine.plans.reserve(reservation('101', owner, scope))).toBe(true);
+      expect(await engine.plans.reserve('demo', reservation('100', owner, scope))).toBe(true);
+      expect(await engine.plans.reserve('demo', reservation('100', owner, scope))).toBe(true);
+      expect(await engine.plans.reserve('demo', reservation('100', `${wanted.name}/other/app`, scope))).toBe(false);
+      expect(await engine.plans.reserve('demo', reservation('101', owner, scope))).toBe(true);
       const held = (await engine.stacks.recorded('demo')).reservations.filter((r) => r.scope === scope);
       expect(held.map(({ value }) => value)).toEqual(['100', '101']);
     });

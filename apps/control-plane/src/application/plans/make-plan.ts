@@ -35,6 +35,20 @@ export class MakePlan {
     );
   }
 
+  /** A new stack takes names and keys that parts of a removed one of that name still have. */
+  async #refuseLeftOver({ site, name }: StackRequest): Promise<void> {
+    const { stacks } = await this.world.stacks.recorded(site);
+    const leftOver = stacks.find((stack) => stack.name === name);
+    if (!leftOver) return;
+    throw new Refusal({
+      code: 'conflict',
+      subject: `stack ${name}`,
+      message: `A stack of that name is being removed from site ${site}; parts of it (${leftOver.id}) are still there.`,
+      remedy:
+        'Wait until its removal has ended. Where it failed: bastide run list shows it, bastide run retry goes on.',
+    });
+  }
+
   async #wanted(request: StackRequest): Promise<WantedStack> {
     const { world } = this;
     const existing = await world.stacks.findStack(request.site, request.name);
@@ -42,6 +56,7 @@ export class MakePlan {
       if (!existing) throw unknownStack(request);
       return { ...existing, state: 'removed' };
     }
+    if (!existing) await this.#refuseLeftOver(request);
     const name = request.blueprint ?? existing?.blueprint.name;
     if (!name) throw unknownStack(request);
     const { blueprints } = await world.catalogue.load();

@@ -9,8 +9,8 @@ export interface PlanStore {
    */
   makeAndPut(site: string, reservedUntil: Instant, make: () => Promise<Plan>): Promise<Plan>;
   get(id: PlanId): Promise<Plan | undefined>;
-  /** Reserves one more value (a stranger took the planned one); undefined when another owner holds it. */
-  reserve(reservation: Reservation): Promise<boolean>;
+  /** Reserves one more value on a site (a stranger took the planned one); false when another owner holds it. */
+  reserve(site: string, reservation: Reservation): Promise<boolean>;
   /** Measured median duration per step kind and module on this site, for estimates. Keys: `hook.run:wiki:install`, `guest.create`. */
   medianDurations(site: string): Promise<Readonly<Record<string, number>>>;
 }

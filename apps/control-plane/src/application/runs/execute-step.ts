@@ -148,7 +148,7 @@ export class ExecuteStep {
     const { step } = planned;
     const { site } = claim;
     const guest = startedGuest(step);
-    const node = guest === undefined ? undefined : (await this.world.stacks.findGuest(guest))?.node;
+    const node = guest === undefined ? undefined : (await this.world.stacks.findGuest(site, guest))?.node;
     const limits = limitsOf(step, node === undefined ? { site } : { site, node }, this.settings.limitSizes);
     if (limits.length === 0) return undefined;
     const held = await this.world.limits.acquire(limits, claim.lease, {

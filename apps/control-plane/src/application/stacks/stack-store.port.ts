@@ -26,7 +26,8 @@ export interface StackStore {
 
   /** One consistent snapshot of everything recorded of a site, with reservations that have not expired. */
   recorded(site: string): Promise<RecordedSite>;
-  findGuest(key: string): Promise<RecordedGuest | undefined>;
+  /** Keys (`stack/instance/guest`) are unique within a site alone. */
+  findGuest(site: string, key: string): Promise<RecordedGuest | undefined>;
   findInstance(id: InstanceId): Promise<RecordedInstance | undefined>;
   findBinding(id: BindingId): Promise<RecordedBinding | undefined>;
 }

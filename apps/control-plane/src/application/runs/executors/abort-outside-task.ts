@@ -6,7 +6,7 @@ export function abortOutsideTask(world: StepWorld): AbortOutsideTask {
   return async (step, task, context) => {
     const call = { signal: context.signal, deadline: context.deadline, fence: context.fence };
     if (step.kind === 'hook.run' || step.kind === 'binding.provide' || step.kind === 'binding.withdraw') {
-      const guest = await world.stacks.findGuest(step.guest);
+      const guest = await world.stacks.findGuest(context.site, step.guest);
       if (guest) await world.shell.cancelHook(targetOf(guest), task, call);
       return;
     }
@@ -22,6 +22,7 @@ async function substrateOf(
 ): Promise<string | undefined> {
   if (step.kind === 'guest.create') return step.guest.substrate;
   if (step.kind === 'image.ensure') return step.substrate;
-  if ('guest' in step && typeof step.guest === 'string') return (await world.stacks.findGuest(step.guest))?.substrate;
+  if ('guest' in step && typeof step.guest === 'string')
+    return (await world.stacks.findGuest(site, step.guest))?.substrate;
   return Object.keys((await world.stacks.getSite(site))?.substrates ?? {})[0];
 }

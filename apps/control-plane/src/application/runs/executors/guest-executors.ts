@@ -88,7 +88,7 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
           for (let step = 1; step < size; step += 1) {
             const id = range.from + ((taken - range.from + step + size) % size);
             if (
-              await world.plans.reserve({
+              await world.plans.reserve(site.name, {
                 kind: 'guest-id',
                 scope: spec.substrate,
                 value: String(id),

@@ -44,7 +44,7 @@ export async function siteOf(world: StepWorld, context: StepContext): Promise<Si
 
 /** Undefined when the guest is not (or no longer) recorded. */
 export async function findGuest(world: StepWorld, key: string, context: StepContext): Promise<KnownGuest | undefined> {
-  const recorded = await world.stacks.findGuest(key);
+  const recorded = await world.stacks.findGuest(context.site, key);
   if (!recorded) return undefined;
   const site = await siteOf(world, context);
   return {

@@ -3,7 +3,7 @@ import type { components } from '../../../../docs/reference/openapi.js';
 import { withSession } from '../context.js';
 import { EXIT, take } from '../failure.js';
 import { follow } from '../follow.js';
-import { duration, paint, safe, show, table, when } from '../output.js';
+import { duration, paint, print, safe, show, table, when } from '../output.js';
 
 type Step = components['schemas']['RunStepDto'];
 
@@ -89,6 +89,19 @@ export function addRunCommands(program: Command): void {
       withSession(({ connection, format }, id: string, options: { logs?: boolean; after: string }) =>
         follow(connection, id, { format, logs: options.logs ?? false, after: Number(options.after) }),
       ),
+    );
+  run
+    .command('bundle')
+    .argument('<run>')
+    .description('plan, steps and whole log as one text on standard output, to hand on; it holds no secret')
+    .action(
+      withSession(async ({ connection }, id: string) => {
+        const answer = await connection.api.GET('/api/v1/runs/{id}/bundle', {
+          params: { path: { id } },
+          parseAs: 'text',
+        });
+        print(String(take(answer as never)).trimEnd());
+      }),
     );
   run
     .command('cancel')

@@ -33,9 +33,9 @@ export const accounts: Provider[] = [
   from(PASSWORDS, [], () => new Argon2PasswordHasher()),
   from(
     http.API_TOKENS,
-    [DATABASE, CLOCK, NEW_ID],
-    (database: Database, clock: Clock, newId: NewId) =>
-      new ApiTokens(new KyselyApiTokenRows(database), clock, newId, random, sha256),
+    [DATABASE, CLOCK, NEW_ID, http.STACK_STORE],
+    (database: Database, clock: Clock, newId: NewId, stacks: StackStore) =>
+      new ApiTokens(new KyselyApiTokenRows(database), clock, newId, random, sha256, stacks),
   ),
   from(
     http.SESSIONS,

@@ -14,7 +14,7 @@ import type { OpenSession } from '../application/accounts/sessions.js';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
 import { allows, type Grant } from '../domain/account/roles.js';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
-import { Refusal } from '../domain/problem.js';
+import { Refusal, WorldFailure } from '../domain/problem.js';
 import { type Declaration, NEEDS } from './needs.js';
 import { AUDIT_LOG } from './tokens.js';
 
@@ -82,9 +82,11 @@ export class AuditInterceptor implements NestInterceptor {
     const act = (answer?: unknown): Omit<AuditAct, 'outcome'> => actOf(request, declared, where, answer);
     return next.handle().pipe(
       catchError(async (error: unknown) => {
-        if (error instanceof Refusal) {
-          await this.log.append({ ...act(), outcome: 'refused', details: { code: error.problem.code } });
-        }
+        const [outcome, code] =
+          error instanceof Refusal
+            ? (['refused', error.problem.code] as const)
+            : (['failed', error instanceof WorldFailure ? error.failure.code : 'internal'] as const);
+        await this.log.append({ ...act(), outcome, details: { code } });
         throw error;
       }),
       mergeMap((answer) => from(this.log.append({ ...act(answer), outcome: 'done' }).then(() => answer))),

@@ -19,6 +19,7 @@ class ThingsController {
   @Needs('operator', { site: 'run' })
   @Acts('thing.done', 'param:id')
   act(@Param('id') id: string, @Actor() actor: string, @Body() body: { secret?: string }): object {
+    if (id === 'broken') throw new Error('a fault with a s3cret in it');
     if (id === 'no')
       throw new Refusal({ code: 'conflict', subject: id, message: `No ${body.secret}.`, remedy: 'Wait.' });
     return { site: 'town', actor };
@@ -73,6 +74,14 @@ describe('acts through the API', () => {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
+
+  it('are written when they end in a fault too, without what the fault said', async () => {
+    expect((await post('broken/do')).status).toBe(500);
+    expect(written).toEqual([
+      expect.objectContaining({ action: 'thing.done', outcome: 'failed', details: { code: 'internal' } }),
+    ]);
+    expect(JSON.stringify(written)).not.toContain('s3cret');
+  });
 
   it('are written with who, what, where from and on which site', async () => {
     expect(await (await post('x/do')).json()).toEqual({ site: 'town', actor: 'local' });

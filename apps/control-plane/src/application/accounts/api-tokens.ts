@@ -1,3 +1,4 @@
+import { isReservedName } from '../../domain/account/account.js';
 import type { AccountRole, Grant } from '../../domain/account/roles.js';
 import type { Instant } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
@@ -29,6 +30,15 @@ const LONGEST_MS = 366 * 24 * 3600_000;
 /** A token in steady use does not write a row per request. */
 const USED_EVERY_MS = 60_000;
 
+const invalidField = (field: string, message: string, remedy: string): Refusal =>
+  new Refusal({
+    code: 'request.invalid',
+    subject: field,
+    message: `${field} ${message}.`,
+    remedy,
+    details: { fields: [{ field, message }] },
+  });
+
 /** Tokens for programs: one role, on one site or all, until a day. */
 export class ApiTokens {
   constructor(
@@ -37,6 +47,7 @@ export class ApiTokens {
     private readonly newId: NewId,
     private readonly random: SecretSource,
     private readonly sha256: (text: string) => string,
+    private readonly sites: { getSite(name: string): Promise<object | undefined> },
   ) {}
 
   /** The answer alone carries the token. */
@@ -49,15 +60,11 @@ export class ApiTokens {
   }): Promise<ApiToken & { readonly token: string }> {
     const now = this.clock.now();
     if (wanted.expiresAt <= now || wanted.expiresAt > now + LONGEST_MS) {
-      const message = 'must be in the future, at most 366 days from now';
-      throw new Refusal({
-        code: 'request.invalid',
-        subject: 'expiresAt',
-        message: `expiresAt ${message}.`,
-        remedy: 'Choose another day.',
-        details: { fields: [{ field: 'expiresAt', message }] },
-      });
+      throw invalidField('expiresAt', 'must be in the future, at most 366 days from now', 'Choose another day.');
     }
+    if (isReservedName(wanted.name)) throw invalidField('name', 'is reserved', 'Choose another name.');
+    if (wanted.site !== null && !(await this.sites.getSite(wanted.site)))
+      throw invalidField('site', 'is not connected', 'Choose one of the sites that are.');
     const token = `bst_${this.random.generate({ length: 43, alphabet: 'base64url' })}`;
     const kept: ApiToken = { id: this.newId.next('tok'), createdAt: now, ...wanted };
     await this.rows.insert(kept, this.sha256(token));

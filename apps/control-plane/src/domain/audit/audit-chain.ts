@@ -9,7 +9,8 @@ export interface AuditAct {
   readonly action: string;
   readonly subject: string;
   readonly site?: string;
-  readonly outcome: 'done' | 'refused';
+  /** `failed`: a fault of ours or of the world; whether something was done is not known. */
+  readonly outcome: 'done' | 'refused' | 'failed';
   readonly details?: { readonly [key: string]: string | number | boolean };
 }
 

@@ -45,7 +45,7 @@ class AuditRowDto {
   @ApiProperty() action!: string;
   @ApiProperty() subject!: string;
   @ApiPropertyOptional() site?: string;
-  @ApiProperty({ enum: ['done', 'refused'] }) outcome!: string;
+  @ApiProperty({ enum: ['done', 'refused', 'failed'] }) outcome!: string;
   @ApiPropertyOptional({ type: 'object', additionalProperties: true }) details?: object;
   @ApiProperty() hash!: string;
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import {
   Body,
   Controller,
@@ -10,6 +11,7 @@ import {
   Post,
   Query,
   Sse,
+  StreamableFile,
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Observable } from 'rxjs';
@@ -22,6 +24,7 @@ import { Actor, Acts, Sees, type SeesSite } from '../acts.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
+import { runBundle } from '../run-bundle.js';
 import { PLAN_STORE, RUN_CONTROL, RUN_STORE } from '../tokens.js';
 
 @ApiTags('runs')
@@ -39,13 +42,21 @@ export class RunsController {
   @Needs('viewer')
   @ApiOkResponse({ type: [RunDto] })
   async list(@Query() query: RunQueryDto, @Sees() sees: SeesSite): Promise<readonly RunDto[]> {
-    const runs = await this.runs.list({
-      ...(query.site ? { site: query.site } : {}),
-      ...(query.stack ? { stack: query.stack as StackId } : {}),
-      ...(query.before ? { before: query.before as RunId } : {}),
-      limit: query.limit ?? 50,
-    });
-    return runs.filter(({ site }) => sees(site));
+    const limit = query.limit ?? 50;
+    const shown: RunDto[] = [];
+    // Who sees one site of many gets a full page all the same.
+    for (let before = query.before as RunId | undefined; shown.length < limit; ) {
+      const page = await this.runs.list({
+        ...(query.site ? { site: query.site } : {}),
+        ...(query.stack ? { stack: query.stack as StackId } : {}),
+        ...(before ? { before } : {}),
+        limit,
+      });
+      shown.push(...page.filter(({ site }) => sees(site)));
+      before = page.at(-1)?.id;
+      if (page.length < limit) break;
+    }
+    return shown.slice(0, limit);
   }
 
   @Get(':id')
@@ -81,6 +92,20 @@ export class RunsController {
   async entries(@Param('id') id: string, @Query() query: EntriesQueryDto): Promise<RunEntryDto[]> {
     if (!(await this.runs.get(id as RunId))) throw unknownRun(id);
     return [...(await this.runs.entries(id as RunId, query.after ?? 0, query.limit ?? 1000))] as RunEntryDto[];
+  }
+
+  /** The run as one text file to hand on: plan, steps, whole log; secrets were taken out before it was stored. */
+  @Get(':id/bundle')
+  @Needs('viewer', { site: 'run' })
+  @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
+  async bundle(@Param('id') id: string): Promise<StreamableFile> {
+    const snapshot = await this.runs.get(id as RunId);
+    if (!snapshot) throw unknownRun(id);
+    const text = runBundle(this.runs, snapshot, await this.plans.get(snapshot.run.plan));
+    return new StreamableFile(Readable.from(text), {
+      type: 'text/plain; charset=utf-8',
+      disposition: `attachment; filename="${id}.txt"`,
+    });
   }
 
   /** The run log as server-sent events: `id` is the sequence number, so a reader resumes with Last-Event-ID. Ends after the run's last entry. */

@@ -4,7 +4,7 @@ import { IconPlugConnectedX } from '@tabler/icons-react';
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
-import { api, ask } from '../../api/client.js';
+import { api, ask, baseUrl } from '../../api/client.js';
 import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
@@ -48,6 +48,9 @@ function View({ live }: { live: LiveRun }) {
           <StateBadge state={run.state} />
           <Text size="sm">{t('startedBy', { actor: run.actor, at: formatTime(run.createdAt) })}</Text>
           <Link to={paths.stack(run.stack)}>{t('toStack')}</Link>
+          <a href={`${baseUrl}/api/v1/runs/${encodeURIComponent(run.id)}/bundle`} download>
+            {t('download')}
+          </a>
         </Group>
       }
       action={<CancelButton live={live} />}

@@ -290,9 +290,9 @@ story('the dashboard', () => {
       expect(page.url()).toContain('/runs');
       expect(cookies.length).toBeGreaterThan(0);
       await page.goto(`${stack}/checks`);
+      await main().getByRole('table').first().waitFor();
       const before = faults.length;
       await demo.stop();
-      if (process.env.E2E_SCREENSHOTS) await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, 'away.png') });
       await page.getByRole('link', { name: 'Audit', exact: true }).first().click();
       await main().getByText('The control plane cannot be reached').first().waitFor({ timeout: 30_000 });
       await demo.start('none', 4);

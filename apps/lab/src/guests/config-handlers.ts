@@ -128,6 +128,7 @@ export const configHandlers: Handlers = {
   'PUT /nodes/{node}/qemu/{vmid}/config': (call) => updateNow(call, 'qemu'),
   'PUT /nodes/{node}/lxc/{vmid}/config': (call) => updateNow(call, 'lxc'),
   'POST /nodes/{node}/qemu/{vmid}/config': updateInTask,
+  'PUT /nodes/{node}/qemu/{vmid}/unlink': (call) => updateNow(call, 'qemu'),
   'GET /nodes/{node}/qemu/{vmid}/pending': (call) => readPending(call, 'qemu'),
   'GET /nodes/{node}/lxc/{vmid}/pending': (call) => readPending(call, 'lxc'),
   'GET /nodes/{node}/qemu/{vmid}/cloudinit': (call) => {

@@ -25,6 +25,7 @@ const NOT_CONFIG = new Set([
   'force',
   'background_delay',
   'import-working-storage',
+  'idlist',
 ]);
 
 /** Options of a running machine that take effect at once; disks and interfaces do as well (hotplug). */
@@ -87,7 +88,8 @@ export async function readChange(call: Call, type: GuestType): Promise<ConfigCha
     if (!NOT_CONFIG.has(key) && !Array.isArray(value)) set[key] = value;
   if (call.flag('skiplock') && !call.caller.isRoot)
     throw parameterError({ skiplock: 'Only root may use this option.' });
-  const remove = splitList(call.text('delete') ?? '');
+  // `unlink` is the same with another name for the list.
+  const remove = splitList(call.text('delete') ?? call.text('idlist') ?? '');
   const revert = splitList(call.text('revert') ?? '');
   if (remove.length === 0 && revert.length === 0 && Object.keys(set).length === 0) throw fail('no options specified');
   const { parameters } = methodOf('POST', `/nodes/{node}/${type}`);

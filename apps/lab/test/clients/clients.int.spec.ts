@@ -1,5 +1,6 @@
 /** Clients people really use, unchanged, against a lab. A client that is not installed is skipped, and that is said. */
 import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import proxmoxApi from 'proxmox-api';
@@ -70,30 +71,90 @@ describe('real clients', () => {
     60_000,
   );
 
+  const ansible = (command: string, argv: readonly string[]): Promise<Result> =>
+    run(command, argv, {
+      ANSIBLE_LOCALHOST_WARNING: 'False',
+      ANSIBLE_INVENTORY_UNPARSED_WARNING: 'False',
+      ANSIBLE_NOCOLOR: '1',
+      ANSIBLE_HOME: join(test.folder, 'ansible'),
+      PYTHONWARNINGS: 'ignore',
+      // For the inventory, whose library trusts no CA but this one, whatever it is told.
+      REQUESTS_CA_BUNDLE: ca,
+    });
+  const play = async (book: string): Promise<void> => {
+    const { username, password } = test.lab.credentials;
+    const variables = JSON.stringify({
+      lab_host: `127.0.0.1:${test.lab.port}`,
+      lab_user: username,
+      lab_password: password,
+      folder: test.folder,
+      ansible_python_interpreter: PYTHON,
+    });
+    const argv = ['-i', 'localhost,', '-c', 'local', '-e', variables, join(HERE, book)];
+    const result = await ansible('ansible-playbook', argv);
+    if (result.code !== 0) throw new Error(result.output);
+    expect(await test.root.data('GET', '/cluster/resources', { type: 'vm' })).toEqual([]);
+  };
+
   (hasAnsible ? it : it.skip)(
     'the Proxmox modules of Ansible make, start, snapshot, stop and remove guests',
+    () => play('playbook.yml'),
+    180_000,
+  );
+
+  (hasAnsible ? it : it.skip)(
+    'the Proxmox modules of Ansible add, grow and remove disks and interfaces, clone, upload, and tell what is there',
+    () => play('playbook-more.yml'),
+    240_000,
+  );
+
+  (hasAnsible ? it : it.skip)(
+    'Ansible’s inventory plugin lists guests with their addresses, tags, pools and states',
     async () => {
       const { username, password } = test.lab.credentials;
-      const variables = JSON.stringify({
-        lab_host: `127.0.0.1:${test.lab.port}`,
-        lab_user: username,
-        lab_password: password,
-        ansible_python_interpreter: PYTHON,
+      await test.root.data('POST', '/pools', { poolid: 'office' });
+      const made = await test.root.data('POST', '/nodes/lab1/lxc', {
+        vmid: '110',
+        hostname: 'wiki',
+        ostemplate: TEMPLATE,
+        storage: 'local-zfs',
+        pool: 'office',
+        tags: 'apps;bastide',
+        net0: 'name=eth0,bridge=vmbr0,ip=10.210.0.10/16',
       });
-      const result = await run(
-        'ansible-playbook',
-        ['-i', 'localhost,', '-c', 'local', '-e', variables, join(HERE, 'playbook.yml')],
-        {
-          ANSIBLE_LOCALHOST_WARNING: 'False',
-          ANSIBLE_NOCOLOR: '1',
-          ANSIBLE_HOME: join(test.folder, 'ansible'),
-          PYTHONWARNINGS: 'ignore',
-        },
+      expect(await test.root.exitOf(String(made))).toBe('WARNINGS: 1');
+      await test.root.exitOf(String(await test.root.data('POST', '/nodes/lab1/lxc/110/status/start')));
+      const file = join(test.folder, 'lab.proxmox.yml');
+      writeFileSync(
+        file,
+        [
+          'plugin: community.general.proxmox',
+          `url: https://127.0.0.1:${test.lab.port}`,
+          `user: ${username}`,
+          `password: ${password}`,
+          'validate_certs: false',
+          'want_facts: true',
+          'want_proxmox_nodes_ansible_host: true',
+          'keyed_groups: [{ key: proxmox_tags_parsed, prefix: tag }]',
+        ].join('\n'),
       );
+      const result = await ansible('ansible-inventory', ['-i', file, '--list']);
       if (result.code !== 0) throw new Error(result.output);
-      expect(await test.root.data('GET', '/cluster/resources', { type: 'vm' })).toEqual([]);
+      const found = JSON.parse(result.output.slice(result.output.indexOf('{'))) as Record<
+        string,
+        { hosts?: string[] }
+      > & {
+        _meta: { hostvars: Record<string, Record<string, unknown>> };
+      };
+      if (!found['proxmox_all_lxc']) throw new Error(result.output);
+      expect(found['proxmox_all_lxc']?.hosts).toEqual(['wiki']);
+      expect(found['proxmox_pool_office']?.hosts).toEqual(['wiki']);
+      expect(found['proxmox_all_running']?.hosts).toEqual(['wiki']);
+      expect(found['tag_apps']?.hosts).toEqual(['wiki']);
+      expect(found['proxmox_nodes']?.hosts).toEqual(expect.arrayContaining(['lab1', 'lab2']));
+      expect(found._meta.hostvars['wiki']).toMatchObject({ proxmox_vmid: 110, proxmox_status: 'running' });
     },
-    180_000,
+    90_000,
   );
 
   (hasCurl ? it : it.skip)('curl gets a ticket and writes with it, as the Proxmox wiki shows', async () => {

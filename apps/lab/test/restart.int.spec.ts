@@ -104,6 +104,75 @@ describe('a lab killed in the middle', () => {
     expect(second.child.exitCode).toBe(0);
     expect(existsSync(join(state, 'access.json'))).toBe(false);
   }, 60_000);
+
+  it('killed at random moments while much is going on, it always comes back whole', async () => {
+    const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
+    process.stderr.write(`KILL_SEED=${seed}\n`);
+    let state = seed;
+    const random = (below: number): number => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return Math.floor((state / 2_147_483_648) * below);
+    };
+    for (let round = 0; round < 8; round += 1) {
+      const { child, client } = await start();
+      const work = Array.from({ length: 6 }, async (_, worker) => {
+        for (let step = 0; step < 50; step += 1) {
+          const vmid = 500 + worker * 10 + random(4);
+          const at = `/nodes/lab1/lxc/${vmid}`;
+          const tries: [string, string, Record<string, string | number>][] = [
+            ['POST', '/nodes/lab1/lxc', { vmid, ostemplate: TEMPLATE, storage: 'local-zfs', hostname: `g${vmid}` }],
+            ['POST', `${at}/status/start`, {}],
+            ['POST', `${at}/snapshot`, { snapname: `s${random(5)}` }],
+            ['POST', `${at}/clone`, { newid: vmid + 5, full: 1 }],
+            ['POST', `${at}/snapshot/s${random(5)}/rollback`, {}],
+            ['POST', `${at}/status/stop`, {}],
+            ['DELETE', at, { purge: 1 }],
+          ];
+          const [method, path, form] = tries[random(tries.length)]!;
+          if (child.signalCode !== null) return;
+          await client.run(method, path, form).catch(() => {});
+        }
+      });
+      // Refusals are part of it, and so is the connection that breaks.
+      const settled = Promise.allSettled(work);
+      await new Promise((resolve) => setTimeout(resolve, 150 + random(900)));
+      child.kill('SIGKILL');
+      await ended(child);
+      await settled;
+      client.close();
+      const after = await start();
+      const all = (await after.client.data('GET', '/cluster/resources', { type: 'vm' })) as { vmid: number }[];
+      const guests = all.filter(({ vmid }) => vmid >= 500);
+      const used = new Set<string>();
+      for (const { vmid } of guests) {
+        const config = (await after.client.data('GET', `/nodes/lab1/lxc/${vmid}/config`)) as Record<string, unknown>;
+        for (const [key, value] of Object.entries(config))
+          if (/^(rootfs|mp\d+|unused\d+)$/.test(key)) used.add(String(value).split(',')[0]!);
+      }
+      const content = async (): Promise<string[]> =>
+        ((await after.client.data('GET', '/nodes/lab1/storage/local-zfs/content')) as { volid: string; vmid: number }[])
+          .filter(({ vmid }) => vmid >= 500)
+          .map(({ volid }) => volid);
+      const volumes = await content();
+      expect({ round, seed, missing: [...used].filter((volume) => !volumes.includes(volume)) }).toEqual({
+        round,
+        seed,
+        missing: [],
+      });
+      expect({ round, seed, left: volumes.filter((volume) => !used.has(volume)) }).toEqual({ round, seed, left: [] });
+      const open = (await after.client.data('GET', '/nodes/lab1/tasks', { source: 'active' })) as { status?: string }[];
+      expect(open.filter(({ status }) => status === undefined || status === 'RUNNING')).toEqual([]);
+      // What was interrupted can be used or taken away.
+      for (const { vmid } of guests) {
+        await after.client.run('POST', `/nodes/lab1/lxc/${vmid}/status/stop`, {}).catch(() => {});
+        await after.client.run('DELETE', `/nodes/lab1/lxc/${vmid}`, { purge: 1, force: 1 });
+      }
+      expect(await content()).toEqual([]);
+      after.client.close();
+      after.child.kill('SIGTERM');
+      await ended(after.child);
+    }
+  }, 120_000);
 });
 
 describe('a lab folder', () => {

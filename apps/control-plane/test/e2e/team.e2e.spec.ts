@@ -142,7 +142,7 @@ story('the blueprint team on a fresh lab', () => {
         readFileSync(join(demo.state, name), 'utf8'),
       ]),
     ]);
-    expect(texts.get('Redis')).toContain('bull:');
+    expect(texts.get('Redis')).toContain('bastide:steps');
     expect(texts.get('command lines')).toContain('postgres');
     const access = JSON.parse(readFileSync(join(demo.state, 'lab/access.json'), 'utf8')) as { token: string };
     const secrets = new Map([

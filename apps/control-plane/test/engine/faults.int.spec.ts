@@ -11,6 +11,7 @@ import { SILENT_LOG } from '../../src/application/runs/engine-log.port.js';
 import { RetryRun } from '../../src/application/runs/retry-run.js';
 import type { RunSnapshot } from '../../src/application/runs/run-store.port.js';
 import type { RunId, StepId } from '../../src/domain/ids.js';
+import { STEP_TRAITS } from '../../src/domain/plan/steps.js';
 import { deriveRun } from '../../src/domain/run/derive.js';
 import { EngineDatabase } from './engine-database.js';
 import type { EngineSettings } from './engine-worker.js';
@@ -216,10 +217,12 @@ describe('the engine under faults', () => {
     expect(await worker.ended).toBe(1);
   }, 60_000);
 
-  it('B12: cancel is seen at once, at every step; its outside task is stopped, and nothing else starts', async () => {
+  it('B12: cancel is seen at once, at every step that can be stopped; its outside task is stopped, and nothing else starts', async () => {
     await fleet.start();
     const cancel = new CancelRun(engine.runs, new AdvanceRun(engine.runs, queue, SILENT_LOG));
-    for (const { id } of CHAIN) {
+    const stoppable = CHAIN.filter(({ kind }) => STEP_TRAITS[kind ?? 'hook.run'].cancellable);
+    expect(stoppable.length).toBe(CHAIN.length - 1);
+    for (const { id } of stoppable) {
       const name = (step: string): string => `${id}-${step}`;
       world.script(name(id), { ms: 60_000 });
       const run = await start(CHAIN.map((s) => ({ ...s, id: name(s.id), after: (s.after ?? []).map(name) })));
@@ -248,15 +251,27 @@ describe('the engine under faults', () => {
   }, 60_000);
 
   it('B12: a task whose worker died while the run was being cancelled is stopped by another one', async () => {
-    world.script('create', { ms: 60_000, deaf: true });
+    world.script('start', { ms: 60_000, deaf: true });
+    const first = await fleet.start();
+    const run = await start(CHAIN);
+    await runningStep(run, 'start');
+    await new CancelRun(engine.runs, new AdvanceRun(engine.runs, queue, SILENT_LOG)).execute(run, 'admin');
+    first.child.kill('SIGKILL');
+    await fleet.start();
+    await ends(run, 'cancelled');
+    expect(world.effects()).toEqual(['start create', 'finish create', 'start start', 'stop start']);
+  }, 60_000);
+
+  it('B12: what cannot be stopped is carried to its end by another worker too, so that the record names what is there', async () => {
+    world.script('create', { ms: 1_500 });
     const first = await fleet.start();
     const run = await start(CHAIN);
     await runningStep(run, 'create');
     await new CancelRun(engine.runs, new AdvanceRun(engine.runs, queue, SILENT_LOG)).execute(run, 'admin');
     first.child.kill('SIGKILL');
     await fleet.start();
-    await ends(run, 'cancelled');
-    expect(world.effects()).toEqual(['start create', 'stop create']);
+    expect(states(await ends(run, 'cancelled'))).toMatchObject({ create: 'succeeded', start: 'cancelled' });
+    expect(world.effects().at(-1)).toBe('finish create');
   }, 60_000);
 
   it('B13: a step that always kills its worker is quarantined after five starts, and may be retried from there', async () => {

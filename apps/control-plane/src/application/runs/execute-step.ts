@@ -116,7 +116,8 @@ export class ExecuteStep {
     if (shutdown.aborted) handOver();
     keeper.start();
     try {
-      const ending = claim.cancelling ? await this.stopLeftover(held) : await this.perform(held);
+      // What must not be stopped in the middle is carried to its end, also by who takes over while the run is cancelled.
+      const ending = claim.cancelling && cancellable ? await this.stopLeftover(held) : await this.perform(held);
       keeper.stop();
       await journal.close();
       await this.settle(held, ending);

@@ -107,7 +107,8 @@ export type AnyStep = { [K in StepKind]: StepOf<K> }[StepKind];
 export const STEP_TRAITS = {
   'artifact.fetch': { label: 'Fetch {subject}', cancellable: true, destructive: false },
   'image.ensure': { label: 'Provide image {subject}', cancellable: true, destructive: false },
-  'guest.create': { label: 'Create guest {subject}', cancellable: true, destructive: false },
+  // Cut off in the middle it would leave a guest that no record names, and no removal would find.
+  'guest.create': { label: 'Create guest {subject}', cancellable: false, destructive: false },
   'guest.start': { label: 'Start guest {subject}', cancellable: true, destructive: false },
   'guest.ready': { label: 'Wait for guest {subject}', cancellable: true, destructive: false },
   'guest.firewall': { label: 'Set firewall of {subject}', cancellable: true, destructive: false },
@@ -116,7 +117,8 @@ export const STEP_TRAITS = {
   'guest.stop': { label: 'Stop guest {subject}', cancellable: true, destructive: true },
   'guest.destroy': { label: 'Destroy guest {subject}', cancellable: false, destructive: true },
   'hook.run': { label: '{subject}', cancellable: true, destructive: false },
-  'binding.provide': { label: 'Bind {subject}', cancellable: true, destructive: false },
+  // As above: an account or a route at a provider that may belong to another stack.
+  'binding.provide': { label: 'Bind {subject}', cancellable: false, destructive: false },
   'binding.withdraw': { label: 'Unbind {subject}', cancellable: true, destructive: true },
   'instance.forget': { label: 'Forget {subject}', cancellable: false, destructive: true },
 } as const satisfies Record<StepKind, { label: string; cancellable: boolean; destructive: boolean }>;

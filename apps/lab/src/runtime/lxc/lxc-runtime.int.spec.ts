@@ -454,7 +454,7 @@ suite('real guests', () => {
     await waitUntil(async () => ended.includes(11), { what: 'notice of the end', timeoutMs: 20_000 });
   }, 90_000);
 
-  it('twenty rounds of start, clone, rollback and destroy leave nothing behind', async () => {
+  it('a hundred cycles of clone, start, snapshot, stop, rollback and destroy, four at a time, leave nothing behind', async () => {
     const inSwitch = () =>
       execFileSync('ip', ['-n', `bastide-${lab}`, '-br', 'link'], { encoding: 'utf8' })
         .split('\n')
@@ -462,19 +462,64 @@ suite('real guests', () => {
         .sort();
     await runtime.createVolume(disk(11), { image: IMAGE_NAME }, signal);
     const before = inSwitch();
-    for (let round = 0; round < 20; round++) {
-      await runtime.createVolume(disk(12), { clone: disk(11), fresh: true }, signal);
-      await runtime.start(guest(12), signal);
-      await runtime.snapshotVolumes([disk(12)], 's');
-      await runtime.stop(12);
-      await runtime.rollbackVolumes([disk(12)], 's');
-      await runtime.removeSnapshot([disk(12)], 's');
-      await runtime.removeVolume(disk(12));
-    }
+    const mounts = () =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(lab));
+    const mountsBefore = mounts().length;
+    const cycle = async (vmid: number): Promise<void> => {
+      await runtime.createVolume(disk(vmid), { clone: disk(11), fresh: true }, signal);
+      await runtime.start(guest(vmid), signal);
+      await runtime.snapshotVolumes([disk(vmid)], 's');
+      await runtime.stop(vmid);
+      await runtime.rollbackVolumes([disk(vmid)], 's');
+      await runtime.removeSnapshot([disk(vmid)], 's');
+      await runtime.removeVolume(disk(vmid));
+    };
+    for (let round = 0; round < 25; round++) await Promise.all([12, 13, 14, 15].map(cycle));
     expect(inSwitch()).toEqual(before);
+    expect(mounts()).toHaveLength(mountsBefore);
     expect(readdirSync(join(stateDir, 'runtime', 'guests'))).toEqual([]);
-    expect(execFileSync('find', ['/sys/fs/cgroup', '-path', `*bastide-${lab}/12*`], { encoding: 'utf8' })).toBe('');
-  }, 180_000);
+    expect(execFileSync('find', ['/sys/fs/cgroup', '-path', `*bastide-${lab}/1[2-5]*`], { encoding: 'utf8' })).toBe('');
+    const processes = execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n');
+    expect(processes.filter((line) => /lxc-start|\[lxc monitor\]/.test(line) && line.includes(stateDir))).toEqual([]);
+  }, 300_000);
+
+  it('of two labs side by side live in worlds of their own: one goes, the other does not notice', async () => {
+    const name = `${lab}b`;
+    const folder = folderOf(name);
+    const net = `10.${150 + (process.pid % 50)}`;
+    mkdirSync(folder);
+    const other = new LxcRuntime({ name, stateDir: folder, diskBytes: 8 * 1024 ** 3 });
+    try {
+      await other.open([{ bridge: 'vmbr1', cidr: `${net}.1.0/24`, gateway: `${net}.1.1` }], signal);
+      const ours = await create(11);
+      // The same id, name and MAC address as in the first lab.
+      const theirs = {
+        ...guest(11),
+        nics: [{ ...nic(11), address: `${net}.1.11/24`, gateway: `${net}.1.1` }],
+        nameservers: [],
+      };
+      await other.createVolume(disk(11), { image: IMAGE_NAME }, signal);
+      await other.start(theirs, signal);
+      await reachable(`${net}.1.11`);
+      expect(
+        (await sh(runtime, 11, `timeout 2 bash -c '</dev/tcp/${net}.1.11/22' && echo reached || echo apart`)).text,
+      ).toBe('apart');
+      expect((await sh(other, 11, `timeout 2 bash -c '</dev/tcp/${ours}/22' && echo reached || echo apart`)).text).toBe(
+        'apart',
+      );
+      await other.stop(11);
+      await other.removeVolume(disk(11));
+      await other.close({ keepGuests: false });
+      await resetLxcRuntime(name, folder);
+      expect(traces(name).filter((line) => line.includes(name))).toEqual([]);
+      expect(await answers(ours, 22)).toBe(true);
+    } finally {
+      await resetLxcRuntime(name, folder);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
 
   it('are all gone with everything the lab made, after close and after reset', async () => {
     await create(11);

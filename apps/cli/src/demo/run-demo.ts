@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { labNames } from '../../../lab/src/runtime/lxc/lab-names.js';
+import { describeProbe, probeRealGuests } from '../../../lab/src/runtime/lxc/probe.js';
 import { type Connection, connect } from '../connection.js';
 import { EXIT, type ExitCode, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
@@ -59,7 +60,15 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
 async function bringUp(options: DemoOptions, state: string, children: Child[], signal: AbortSignal): Promise<ExitCode> {
   const network = Number(options.network);
   const access = join(state, 'lab', 'access.json');
-  note('starting the lab (the first time it builds the guests’ image, which takes about a minute) …');
+  const probe = await probeRealGuests(join(state, 'lab'));
+  if (probe.possible)
+    note('starting the lab (the first time it builds the guests’ image, which takes about a minute) …');
+  else {
+    note(paint.yellow(`No real guests on this machine:\n${safe(describeProbe(probe))}`));
+    note(
+      'starting the lab without guests: its API answers, plans can be made and looked at, but nothing runs in them …',
+    );
+  }
   const lab = new Child(
     'lab',
     program('lab/src/main.js'),
@@ -72,7 +81,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
       '--port',
       options.labPort,
       '--guests',
-      'lxc',
+      probe.possible ? 'lxc' : 'none',
       ...labNetworks(network).flatMap((entry) => ['--network', entry]),
     ],
     join(state, 'lab.log'),
@@ -144,6 +153,11 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     }),
   );
   print(safe(plan.text));
+  if (!probe.possible) {
+    note('This is the plan; it is not applied, for there are no guests whose hooks could run.');
+    await dashboard(state, url);
+    return EXIT.ok;
+  }
   if (plan.findings.some((finding) => finding.severity === 'error')) return EXIT.refused;
   if (plan.steps.length > 0) {
     const run = take(

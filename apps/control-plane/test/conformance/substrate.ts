@@ -174,6 +174,7 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
         () => substrate.startGuest(owned, context()),
         () => substrate.resizeGuest(owned, { cpus: 4, memoryMiB: 4096, reboot: true }, context()),
         () => substrate.growDisk(owned, 'root', 50, context()),
+        () => substrate.moveGuest(owned, 'lab2', true, context()),
         () => substrate.setFirewall(owned, [], context()),
         () => substrate.snapshotGuest(owned, 'mine', context()),
         () => substrate.rollbackGuest(owned, 'mine', context()),
@@ -293,6 +294,32 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
       const nowhere = await failure(world.substrate.growDisk(owned, { path: '/nowhere' }, 9, context()));
       expect(nowhere.code).toBe('guest.disk_missing');
     });
+
+    it_(
+      'moves a running container and a running machine to another node, where they run on; twice is once',
+      async () => {
+        const container = given({ volumes: [{ name: 'data', path: '/data', sizeGiB: 1 }] });
+        const machine = given({ kind: 'vm', image: world.template, diskGiB: 8 });
+        for (const made of [container, machine]) {
+          const owned = await create(made);
+          const from = owned.at.node;
+          const to = world.otherNode;
+          await world.substrate.startGuest(owned, context());
+          for (const again of [1, 2]) {
+            const at = await world.substrate.moveGuest(owned, to, true, context());
+            expect({ ...at, again }).toMatchObject({ vmid: owned.at.vmid, node: to });
+          }
+          expect(await find(owned.guest)).toMatchObject({ node: to, status: 'running' });
+          // The last known place is the old one: the guest is found where it is now.
+          await world.substrate.moveGuest(owned, from, true, context());
+          expect(await find(owned.guest)).toMatchObject({ node: from, status: 'running' });
+          await world.substrate.stopGuest(owned, 0, context());
+          await world.substrate.moveGuest(owned, to, false, context());
+          expect(await find(owned.guest)).toMatchObject({ node: to, status: 'stopped' });
+          await world.substrate.destroyGuest(owned, context());
+        }
+      },
+    );
 
     it_('makes the firewall exactly what is asked: closed, with these rules and no others', async () => {
       const owned = await create(given());

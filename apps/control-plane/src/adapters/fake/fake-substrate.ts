@@ -208,6 +208,16 @@ export class FakeSubstrate implements Substrate {
     });
   }
 
+  async moveGuest(owned: OwnedGuest, node: string, running: boolean, context: CallContext): Promise<GuestLocation> {
+    await this.#change('moveGuest', owned, context, async (guest) => {
+      if (guest.node === node) return;
+      await this.#task(`move ${guest.vmid}`, context);
+      guest.node = node;
+      if (running) guest.status = 'running';
+    });
+    return { ...owned.at, node };
+  }
+
   async setFirewall(owned: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void> {
     this.#begin('setFirewall', context);
     const guest = this.#owned(owned) ?? gone(owned);

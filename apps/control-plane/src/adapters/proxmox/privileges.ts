@@ -25,6 +25,7 @@ const GUESTS = [
   'VM.Config.Network',
   'VM.Config.Options',
   'VM.Console',
+  'VM.Migrate',
   'VM.PowerMgmt',
   'VM.Snapshot',
   'VM.Snapshot.Rollback',

@@ -23,6 +23,8 @@ substrateConformance('Proxmox VE (the lab)', () => openLab({ onRequest: (request
       'PUT /qemu/N/resize',
       'PUT /lxc/N/resize',
       'DELETE /lxc/N',
+      'POST /lxc/N/migrate',
+      'POST /qemu/N/migrate',
       'POST /lxc/N/snapshot',
       'PUT /lxc/N/firewall/options',
       'POST /lxc/N/firewall/rules',

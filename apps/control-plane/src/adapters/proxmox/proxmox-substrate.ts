@@ -24,6 +24,7 @@ import { setFirewall } from './firewall.js';
 import { describe, findStamped } from './guest-finder.js';
 import { readHostKeys } from './host-keys.js';
 import { ensureImage, type ImageWanted } from './images.js';
+import { moveGuest } from './move-guest.js';
 import { observe } from './observe.js';
 import { resizeGuest, startGuest, stopGuest } from './power.js';
 import { type ClientOptions, ProxmoxClient } from './proxmox-client.js';
@@ -104,6 +105,10 @@ export class ProxmoxSubstrate implements Substrate {
 
   growDisk(at: OwnedGuest, disk: 'root' | { path: string }, sizeGiB: number, context: CallContext): Promise<void> {
     return growDisk(this.#connection, at, disk, sizeGiB, context);
+  }
+
+  moveGuest(at: OwnedGuest, node: string, running: boolean, context: CallContext): Promise<GuestLocation> {
+    return moveGuest(this.#connection, at, node, running, context);
   }
 
   setFirewall(at: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void> {

@@ -66,6 +66,8 @@ const LIMITS: {
   'guest.firewall': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.resize': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.grow': (step, place) => [oneOperationOn(place.site, step.guest)],
+  'guest.move': (step, place) => [oneOperationOn(place.site, step.guest)],
+  'secret.rotate': () => [],
   'guest.stop': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.destroy': (step, place) => [oneOperationOn(place.site, step.guest)],
   'hook.run': (step, place) => [oneOperationOn(place.site, step.guest)],

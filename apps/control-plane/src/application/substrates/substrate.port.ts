@@ -57,6 +57,11 @@ export interface Substrate {
     context: CallContext,
   ): Promise<void>;
   growDisk(at: OwnedGuest, disk: 'root' | { path: string }, sizeGiB: number, context: CallContext): Promise<void>;
+  /**
+   * Moves the guest to another node of the substrate and answers where it is then. A machine moves while it runs, a running
+   * container is restarted by it. With `running` it runs afterwards, else it is as it was. On that node already is success.
+   */
+  moveGuest(at: OwnedGuest, node: string, running: boolean, context: CallContext): Promise<GuestLocation>;
   /** Replaces the guest's whole inbound rule set; everything not listed is dropped. */
   setFirewall(at: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void>;
   snapshotGuest(at: OwnedGuest, name: string, context: CallContext): Promise<void>;

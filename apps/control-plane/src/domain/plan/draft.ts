@@ -8,7 +8,14 @@ import type { GuestTemplate, ModuleManifest } from '../module/manifest.js';
 import type { Site } from '../site/site.js';
 import type { GuestRule, GuestSpec } from '../stack/guest-spec.js';
 import type { ObservedGuest, ObservedSubstrate } from '../stack/observed.js';
-import type { RecordedBinding, RecordedGuest, RecordedInstance, RecordedSite, WantedStack } from '../stack/stack.js';
+import type {
+  Orders,
+  RecordedBinding,
+  RecordedGuest,
+  RecordedInstance,
+  RecordedSite,
+  WantedStack,
+} from '../stack/stack.js';
 import type { PlanIndex } from './plan-index.js';
 import type { AnyStep } from './steps.js';
 
@@ -16,6 +23,7 @@ import type { AnyStep } from './steps.js';
 export interface PlanInput {
   readonly planId: PlanId;
   readonly wanted: WantedStack;
+  readonly orders?: Orders;
   readonly site: Site;
   readonly recorded: RecordedSite;
   /** By substrate name; one that is absent could not be reached. */
@@ -83,6 +91,8 @@ export interface WantedMember extends Member {
   readonly chosen: Readonly<Record<string, string>>;
   /** configure: config differs from what is recorded. */
   configChanged: boolean;
+  /** orders: names of its own secrets that are made anew. */
+  readonly rotate: Set<string>;
 }
 
 /**
@@ -119,6 +129,8 @@ export interface GuestWork {
     readonly from: number;
     readonly sizeGiB: number;
   }[];
+  /** Goes to another node; a running container is restarted by it. */
+  move?: { readonly from: string; readonly to: string };
   install: boolean;
   configure: boolean;
   /** A setting takes effect only after a restart. */
@@ -144,6 +156,8 @@ export interface DraftBinding {
   request: JsonObject;
   readonly recorded: RecordedBinding | undefined;
   provide: boolean;
+  /** orders: its secrets are made anew. */
+  rotate?: boolean;
 }
 
 export interface StepDraft {

@@ -24,6 +24,28 @@ describe('a change', () => {
     expect(back.steps).toEqual([]);
   });
 
+  it('of one guest alone grows what the admin asked for, and stays', () => {
+    const planning = inPlace(sha256, office());
+    const wanted = office({ guests: { 'wiki.app': { memoryMiB: 4096, volumes: { data: { sizeGiB: 64 } } } } });
+    expect(ids(planning.apply(wanted))).toEqual([
+      'guest.resize:wiki.app',
+      'guest.grow-data:wiki.app',
+      'hook.check:wiki.app',
+    ]);
+    expect(ids(planning.plan(wanted))).toEqual([]);
+    const less = planning.plan(office({ guests: { 'wiki.app': { volumes: { data: { sizeGiB: 32 } } } } }));
+    expect(told(less)).toContain('error change.immutable wiki.guests.app.volumes.data');
+    const nobody = planning.plan(
+      office({ guests: { 'wiki.web': { cpus: 2 }, 'wiki.app': { volumes: { x: { sizeGiB: 1 } } } } }),
+    );
+    expect(told(nobody)).toEqual([
+      'error parameter.unknown guests.wiki.app',
+      'error parameter.unknown guests.wiki.web',
+      'error change.immutable wiki.guests.app.volumes.data',
+      'info binding.provider_added postgres',
+    ]);
+  });
+
   it('of the module files, version kept, configures again', () => {
     const planning = inPlace(sha256, team());
     const wiki = CATALOGUE.modules.find((m) => m.name === 'wiki')!;
@@ -196,5 +218,88 @@ describe('removal', () => {
     );
     expect(ids(plan)).not.toContain('guest.stop:wiki.app');
     expect(planning.world.recorded.bindings).toEqual([]);
+  });
+});
+
+describe('what is asked for once', () => {
+  it('moves a guest and waits for it, and is not asked for again by the next plan', () => {
+    const planning = inPlace(sha256, team());
+    const from = planning.world.recorded.guests.find((guest) => guest.spec.key === 'team/wiki/app')!.node;
+    const to = planning.world.observed.lab1!.nodes.map(({ name }) => name).find((name) => name !== from)!;
+    const plan = planning.apply(team(), { orders: { move: { 'wiki.app': to } } });
+    expect(ids(plan)).toEqual(['guest.move:wiki.app', 'guest.ready-moved:wiki.app', 'hook.check:wiki.app']);
+    expect(plan.blastRadius.map(({ effect, detail }) => `${effect} ${detail}`)).toContain(
+      `restarted moves from ${from} to ${to}`,
+    );
+    expect(ids(planning.plan(team()))).toEqual([]);
+    expect(told(planning.plan(team(), { orders: { move: { 'wiki.app': to } } }))).toEqual([
+      'info move.there team/wiki/app',
+    ]);
+  });
+
+  it('refuses a node that is not there, is offline, lacks the storage or the memory, and a guest that is not there', () => {
+    const planning = inPlace(sha256, team());
+    const orders = (move: Record<string, string>) => ({ orders: { move } });
+    const from = planning.world.recorded.guests.find((guest) => guest.spec.key === 'team/wiki/app')!.node;
+    const lab = planning.world.observed.lab1!;
+    const to = lab.nodes.map(({ name }) => name).find((name) => name !== from)!;
+    expect(told(planning.plan(team(), orders({ 'wiki.app': 'mars' })))).toEqual([
+      'error parameter.unknown move.wiki.app',
+    ]);
+    expect(told(planning.plan(team(), orders({ 'wiki.web': to })))).toEqual(['error parameter.unknown move.wiki.web']);
+    const other = (change: Partial<typeof lab>) => ({
+      observed: { lab1: { ...lab, ...change } },
+      ...orders({ 'wiki.app': to }),
+    });
+    const offline = lab.nodes.map((node) => (node.name === to ? { ...node, online: false } : node));
+    expect(told(planning.plan(team(), other({ nodes: offline })))).toContain('error parameter.unknown move.wiki.app');
+    const full = lab.nodes.map((node) => (node.name === to ? { ...node, freeMemoryMiB: 10 } : node));
+    expect(told(planning.plan(team(), other({ nodes: full })))).toEqual([`error capacity.insufficient lab1/${to}`]);
+    const storages = lab.storages.filter((storage) => storage.node !== undefined && storage.node !== to);
+    expect(told(planning.plan(team(), other({ storages })))).toEqual(['error storage.missing team/wiki/app']);
+  });
+
+  it('makes the secrets between two modules anew: provider first, then who uses them', () => {
+    const interfaces = CATALOGUE.interfaces.map((one) =>
+      one.name === 'postgresql/v1'
+        ? { ...one, secrets: { password: { length: 32, alphabet: 'hex' as const, shownToAdmin: false } } }
+        : one,
+    );
+    const planning = inPlace(sha256, office());
+    const catalogue = { ...CATALOGUE, interfaces };
+    const plan = planning.apply(office(), { catalogue, orders: { rotate: ['files.database'] } });
+    expect(ids(plan)).toEqual([
+      'secret.rotate:files.database',
+      'bind:files.database',
+      'hook.configure:files.app',
+      'hook.check:files.app',
+    ]);
+    expect(touched(plan)).toContain('changed secret files database');
+    expect(ids(planning.plan(office(), { catalogue }))).toEqual([]);
+    expect(told(planning.plan(office(), { catalogue, orders: { rotate: ['files.route'] } }))).toEqual([
+      'error parameter.unknown rotate.files.route',
+      'info binding.provider_added postgres',
+    ]);
+    // Killed after the secrets, and the run left: the next plan carries them out.
+    planning.apply(office(), { catalogue, orders: { rotate: ['files.database'] } }, 1);
+    expect(ids(planning.plan(office(), { catalogue }))).toContain('bind:files.database');
+  });
+
+  it('makes a secret of an instance anew and tells everybody who is served by it', () => {
+    const wiki = CATALOGUE.modules.find((m) => m.name === 'wiki')!;
+    const secrets = { admin: { length: 24, alphabet: 'alphanumeric', shownToAdmin: true } } as const;
+    const catalogue = catalogueWith({ modules: [{ ...wiki, secrets }] });
+    const planning = inPlace(sha256, team());
+    planning.apply(team(), { catalogue });
+    const plan = planning.apply(team(), { catalogue, orders: { rotate: ['wiki.admin'] } });
+    expect(ids(plan)).toEqual(['secret.rotate:wiki.own', 'hook.configure:wiki.app', 'hook.check:wiki.app']);
+    expect(ids(planning.plan(team(), { catalogue }))).toEqual([]);
+    // Killed after the secret and before the hook, and left so: the next plan carries it out.
+    planning.apply(team(), { catalogue, orders: { rotate: ['wiki.admin'] } }, 1);
+    expect(ids(planning.plan(team(), { catalogue }))).toContain('hook.configure:wiki.app');
+    const fixed = catalogueWith({ modules: [{ ...wiki, secrets, changes: { 'secrets.admin': 'immutable' } }] });
+    expect(
+      told(planning.plan(team(), { catalogue: fixed, orders: { rotate: ['wiki.admin', 'wiki.nothing'] } })),
+    ).toEqual(['error change.immutable wiki.admin', 'error parameter.unknown rotate.wiki.nothing']);
   });
 });

@@ -18,6 +18,7 @@ import { firewall } from './passes/firewall.js';
 import { leave } from './passes/leave.js';
 import { nameServers } from './passes/name-servers.js';
 import { order } from './passes/order.js';
+import { orders } from './passes/orders.js';
 import { place } from './passes/place.js';
 import { validate } from './passes/validate.js';
 import type { Plan } from './plan.js';
@@ -31,7 +32,7 @@ const GROUPS: readonly (readonly ((draft: Draft) => void)[])[] = [
   [validate, compose],
   [bind, findCycles, leave],
   [place, allocate],
-  [nameServers, configure, diff],
+  [nameServers, configure, orders, diff],
   [firewall, deriveSteps, capacity],
 ];
 
@@ -61,6 +62,7 @@ export function makePlan(input: PlanInput): Plan {
     stackName: wanted.name,
     site: input.site.name,
     wanted,
+    ...(input.orders ? { orders: input.orders } : {}),
     findings: [...draft.findings].sort((a, b) => RANK[a.severity] - RANK[b.severity]),
     estimate: estimate(steps),
     reservations: steps.length > 0 ? reservations(draft) : [],

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostic.js';
 import type { Instant, Milliseconds, PlanId, Sha256, StackId, StepId } from '../ids.js';
-import type { Reservation, WantedStack } from '../stack/stack.js';
+import type { Orders, Reservation, WantedStack } from '../stack/stack.js';
 import type { AnyStep } from './steps.js';
 
 /** The reviewed difference between what is wanted and what is. A stored document; `hash` locks it. */
@@ -11,6 +11,7 @@ export interface Plan {
   readonly site: string;
   readonly operation: 'install' | 'change' | 'remove';
   readonly wanted: WantedStack;
+  readonly orders?: Orders;
   readonly steps: readonly PlannedStep[];
   readonly findings: readonly Diagnostic[];
   readonly blastRadius: readonly Touched[];
@@ -52,6 +53,7 @@ export const TOUCHED_KINDS = [
   'database',
   'firewall-rule',
   'certificate',
+  'secret',
   'backup-job',
 ] as const;
 

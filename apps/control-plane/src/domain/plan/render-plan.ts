@@ -66,6 +66,8 @@ function detailsOf({ step }: PlannedStep): readonly string[] {
       return [`${step.cpus} CPUs, ${step.memoryMiB} MiB${step.reboot ? ', with a restart' : ''}`];
     case 'guest.grow':
       return [`to ${step.sizeGiB} GiB`];
+    case 'guest.move':
+      return [`to ${step.node}`];
     case 'binding.provide':
       return [[step.binding.interface, sortedJson(step.binding.request)].filter((part) => part !== '').join(': ')];
     case 'artifact.fetch':

@@ -14,6 +14,7 @@ export const stepIds = {
   bind: (draft: Draft, binding: DraftBinding) => `bind:${nameOf(draft, binding.consumer)}.${binding.requirement}`,
   unbind: (draft: Draft, binding: DraftBinding) =>
     `unbind:${nameOf(draft, binding.consumer)}.${binding.requirement}@${nameOf(draft, binding.provider)}`,
+  rotate: (draft: Draft, member: Member, of: string) => `secret.rotate:${nameOf(draft, member)}.${of}`,
   forget: (draft: Draft, member: Member) => `instance.forget:${nameOf(draft, member)}`,
 };
 
@@ -24,6 +25,8 @@ type GuestVerb =
   | 'ready'
   | 'resize'
   | `grow-${string}`
+  | 'move'
+  | 'ready-moved'
   | 'stop'
   | 'start-again'
   | 'ready-again'

@@ -39,8 +39,17 @@ export interface StepArgs {
     readonly disk: 'root' | { readonly volume: string };
     readonly sizeGiB: number;
   };
+  /** To another node of its substrate: machines while they run, containers with a restart. */
+  'guest.move': { readonly guest: GuestKey; readonly node: string; readonly running: boolean };
   'guest.stop': { readonly guest: GuestKey };
   'guest.destroy': { readonly guest: GuestKey };
+  /** Makes secrets anew in the store; the hooks that follow carry them to the guests. */
+  'secret.rotate': {
+    readonly of:
+      | { readonly kind: 'instance'; readonly instance: InstanceRef }
+      | { readonly kind: 'binding'; readonly binding: BindingId; readonly interface: string };
+    readonly names: readonly string[];
+  };
   'hook.run': {
     readonly instance: InstanceRef;
     readonly guest: GuestKey;
@@ -62,6 +71,8 @@ export interface StepOutput {
   'guest.firewall': { readonly digest: Sha256 };
   'guest.resize': { readonly cpus: number; readonly memoryMiB: number };
   'guest.grow': { readonly sizeGiB: number };
+  'guest.move': { readonly node: string };
+  'secret.rotate': { readonly rotated: number };
   'guest.stop': { readonly stopped: true };
   'guest.destroy': { readonly destroyed: true };
   'hook.run': { readonly outputs: JsonObject; readonly inputDigest: Sha256 };
@@ -114,6 +125,10 @@ export const STEP_TRAITS = {
   'guest.firewall': { label: 'Set firewall of {subject}', cancellable: true, destructive: false },
   'guest.resize': { label: 'Resize guest {subject}', cancellable: true, destructive: false },
   'guest.grow': { label: 'Grow disk of {subject}', cancellable: false, destructive: false },
+  // Cut off in the middle, disks may lie on both nodes.
+  'guest.move': { label: 'Move guest {subject}', cancellable: false, destructive: false },
+  // In the store at once or not at all.
+  'secret.rotate': { label: 'Make anew {subject}', cancellable: false, destructive: false },
   'guest.stop': { label: 'Stop guest {subject}', cancellable: true, destructive: true },
   'guest.destroy': { label: 'Destroy guest {subject}', cancellable: false, destructive: true },
   'hook.run': { label: '{subject}', cancellable: true, destructive: false },

@@ -1,3 +1,4 @@
+import type { GuestSize } from '../blueprint/blueprint.js';
 import type { BindingId, GuestId, InstanceId, Instant, JsonObject, Sha256, StackId } from '../ids.js';
 import type { GuestSpec } from './guest-spec.js';
 
@@ -12,8 +13,18 @@ export interface WantedStack {
   readonly size: string;
   /** Instance name → config that overrides the blueprint's. */
   readonly config: Readonly<Record<string, JsonObject>>;
+  /** `instance.guest` → size that overrides the module's and the blueprint's. */
+  readonly guests?: Readonly<Record<string, GuestSize>>;
   /** `removed`: nothing of it is wanted any more. */
   readonly state: 'present' | 'removed';
+}
+
+/** What is asked for once. It is part of a plan, and nothing of it stays wanted after its run. */
+export interface Orders {
+  /** `instance.guest` → node it shall go to. */
+  readonly move?: Readonly<Record<string, string>>;
+  /** `instance.secret`, or `instance.requirement` for the secrets between two modules. */
+  readonly rotate?: readonly string[];
 }
 
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */

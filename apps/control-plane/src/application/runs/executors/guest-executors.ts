@@ -47,6 +47,7 @@ type GuestSteps =
   | 'guest.firewall'
   | 'guest.resize'
   | 'guest.grow'
+  | 'guest.move'
   | 'guest.stop'
   | 'guest.destroy';
 
@@ -216,6 +217,18 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
       return {
         output: { sizeGiB: step.sizeGiB },
         changes: [{ type: 'guest-spec', guest: guest.recorded.id, spec: grown }],
+      };
+    },
+
+    'guest.move': async (step, context) => {
+      const guest = await knownGuest(world, step.guest, context);
+      const { vmid } = await guest.substrate.moveGuest(guest.owned, step.node, step.running, callContext(context));
+      // Its connection ended with the old node's process; what was asked over it would wait for nothing.
+      world.shell.forget(guest.recorded.id);
+      const spec = { ...guest.recorded.spec, node: step.node };
+      return {
+        output: { node: step.node },
+        changes: [{ type: 'guest-put', guest: { ...guest.recorded, vmid, node: step.node, spec } }],
       };
     },
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../../domain/ids.js';
+import type { BindingId, InstanceId, Json, JsonObject } from '../../../domain/ids.js';
 import { checkValue } from '../../../domain/module/config-check.js';
 import { resolveBindingFacts } from '../../../domain/module/interpolation.js';
 import type { ModuleManifest } from '../../../domain/module/manifest.js';
@@ -18,7 +18,13 @@ import {
 } from './hook-input.js';
 import { type KnownGuest, knownGuest, type StepWorld, shellContext, siteOf, targetOf } from './step-world.js';
 
-type ModuleSteps = 'artifact.fetch' | 'hook.run' | 'binding.provide' | 'binding.withdraw' | 'instance.forget';
+type ModuleSteps =
+  | 'artifact.fetch'
+  | 'hook.run'
+  | 'binding.provide'
+  | 'binding.withdraw'
+  | 'secret.rotate'
+  | 'instance.forget';
 
 /** Exit codes of hooks (docs/reference/hooks.md). */
 const TRY_LATER = 75;
@@ -122,6 +128,38 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
       await world.secrets.removeUnder(bindingSecrets(binding.id));
       await world.secrets.removeUnder(offerSecrets(binding.id));
       return { output: { withdrawn: true }, changes: [{ type: 'binding-removed', binding: binding.id }] };
+    },
+
+    'secret.rotate': async (step, context) => {
+      const { of, names } = step;
+      const { instances, bindings } = await world.stacks.recorded(context.site);
+      const changes: RecordChange[] = [];
+      const stale = (id: BindingId | InstanceId): void => {
+        for (const binding of bindings.filter((entry) => entry.id === id || entry.provider === id))
+          changes.push({ type: 'binding-put', binding: { ...binding, offerDigest: '' } });
+      };
+      let policies: ModuleManifest['secrets'];
+      if (of.kind === 'instance') {
+        policies = (await manifestOf(world, of.instance)).secrets;
+        const recorded = instances.find((entry) => entry.id === of.instance.id);
+        if (!recorded) throw new Error(`instance ${of.instance.name} is not recorded`);
+        // Until the hooks have carried the new ones out, any plan of this stack will want to: also when this run is left.
+        changes.push({ type: 'instance-put', instance: { ...recorded, configured: {} } });
+        stale(recorded.id);
+      } else {
+        const definition = (await world.catalogue.load()).interfaces.find((entry) => entry.name === of.interface);
+        if (!definition) throw new Error(`interface ${of.interface} is not in the catalogue`);
+        policies = definition.secrets;
+        stale(of.binding);
+      }
+      const prefix = of.kind === 'instance' ? instanceSecrets(of.instance.id) : bindingSecrets(of.binding);
+      for (const name of names) {
+        const policy = policies[name];
+        if (!policy) throw new Error(`there is no secret ${name}`);
+        await context.fence();
+        await world.secrets.put(`${prefix}${name}`, world.secretSource.generate(policy));
+      }
+      return { output: { rotated: names.length }, changes };
     },
 
     'instance.forget': async (step, context) => {

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../ids.js';
 import { interpolate } from '../../module/interpolation.js';
-import { type Draft, type DraftBinding, type Member, type MemberGuest, nameOf } from '../draft.js';
+import { type Draft, type DraftBinding, type Member, type MemberGuest, nameOf, type WantedMember } from '../draft.js';
 import { instanceFacts } from '../facts.js';
 import { TOUCHED_KINDS, type Touched } from '../plan.js';
 
@@ -13,8 +13,11 @@ export function blastRadius(draft: Draft): readonly Touched[] {
   for (const member of [...draft.members.values(), ...draft.external.values(), ...draft.leaving]) {
     for (const guest of member.guests) touched.push(...ofGuest(draft, guest));
     touched.push(...certificates(draft, member));
+    if (member.role !== 'wanted') continue;
+    for (const name of (member as WantedMember).rotate) touched.push(secret(`${nameOf(draft, member)} ${name}`));
   }
   for (const binding of [...draft.bindings, ...draft.reprovided]) {
+    if (binding.rotate) touched.push(secret(`${nameOf(draft, binding.consumer)} ${binding.requirement}`));
     if (binding.provide) touched.push(...ofBinding(draft, binding, binding.recorded ? 'changed' : 'created'));
   }
   for (const binding of draft.withdrawn) touched.push(...ofBinding(draft, binding, 'removed'));
@@ -26,6 +29,8 @@ export function blastRadius(draft: Draft): readonly Touched[] {
       (a.name < b.name ? -1 : a.name > b.name ? 1 : a.effect < b.effect ? -1 : 1),
   );
 }
+
+const secret = (name: string): Touched => ({ kind: 'secret', name, effect: 'changed', detail: 'made anew' });
 
 function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
   const { work, spec, presence } = guest;
@@ -56,6 +61,11 @@ function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
       work.install && 'installed',
       work.configure && 'configured',
     ].filter((change) => typeof change === 'string');
+    const { move } = work;
+    if (move) {
+      const restarts = presence === 'running' && spec.kind === 'container';
+      say('guest', name, restarts ? 'restarted' : 'changed', `moves from ${move.from} to ${move.to}`);
+    }
     const any = changes.length > 0 || work.grow.length > 0 || work.check || work.ready;
     if (any) say('guest', name, 'changed', changes.join(', ') || (work.grow.length > 0 ? 'disk grows' : 'checked'));
   }

@@ -9,20 +9,25 @@ export function capacity(draft: Draft): void {
   const memory = new Map<string, { needed: number; free: number }>();
   const disk = new Map<string, { needed: number; free: number }>();
   for (const member of draft.members.values()) {
-    for (const { work, spec, template, recorded, observed, owner } of member.guests) {
+    for (const { work, spec, template, recorded, observed, owner, presence } of member.guests) {
       if (spec === undefined || template === undefined) continue;
       const substrate = draft.input.observed[spec.substrate];
-      const node = observed?.node ?? spec.node;
+      const node = work.move?.to ?? observed?.node ?? spec.node;
       if (substrate === undefined || owner !== member) continue;
-      const memoryMiB = work.start
-        ? template.memoryMiB
-        : Math.max(0, (work.resize?.memoryMiB ?? 0) - (recorded?.spec.memoryMiB ?? 0));
+      const arrives = work.move !== undefined && presence === 'running';
+      const memoryMiB =
+        work.start || arrives
+          ? template.memoryMiB
+          : Math.max(0, (work.resize?.memoryMiB ?? 0) - (recorded?.spec.memoryMiB ?? 0));
       const free = substrate.nodes.find((n) => n.name === node)?.freeMemoryMiB ?? 0;
-      need(memory, `${spec.substrate}/${node}`, work.start || work.resize ? memoryMiB : 0, free);
-      const diskGiB = work.create
-        ? diskOf(template)
-        : work.grow.reduce((sum, { from, sizeGiB }) => sum + sizeGiB - from, 0);
+      need(memory, `${spec.substrate}/${node}`, work.start || arrives || work.resize ? memoryMiB : 0, free);
       const storage = storageOn(substrate, node, spec.storage);
+      // A storage of one node: the move copies the whole disk onto the other node's.
+      const copied = work.move !== undefined && storage?.node !== undefined;
+      const diskGiB =
+        work.create || copied
+          ? diskOf(template)
+          : work.grow.reduce((sum, { from, sizeGiB }) => sum + sizeGiB - from, 0);
       const where = storage?.node === undefined ? '' : `${storage.node}/`;
       need(disk, `${spec.substrate}/${where}${spec.storage}`, diskGiB, storage?.freeGiB ?? 0);
     }

@@ -1,6 +1,6 @@
 import type { Blueprint, Component, GuestSize } from '../../blueprint/blueprint.js';
 import type { InstanceId } from '../../ids.js';
-import type { ModuleManifest } from '../../module/manifest.js';
+import type { GuestTemplate, ModuleManifest } from '../../module/manifest.js';
 import { isInRange, newestInRanges } from '../../module/version-range.js';
 import { type Draft, type MemberGuest, noWork, report, type WantedMember } from '../draft.js';
 import { externalMember, observe } from '../members.js';
@@ -159,6 +159,7 @@ export function addMember(
     rawConfig: { ...parts.config, ...wanted.config[parts.name] },
     chosen: parts.bindings,
     configChanged: false,
+    rotate: new Set(),
     guests,
   };
   const known = new Map(
@@ -172,7 +173,7 @@ export function addMember(
       owner: member,
       recorded: guest,
       ...(guest ? observe(draft, guest) : { observed: undefined, presence: 'new' as const }),
-      template: sized(template, parts.guests[name]),
+      template: sized(sized(template, parts.guests[name]), wanted.guests?.[`${parts.name}.${name}`]),
       work: noWork(),
     });
   }
@@ -189,7 +190,7 @@ export function addMember(
   return member;
 }
 
-function sized(template: ModuleManifest['guests'][string], size: GuestSize | undefined): MemberGuest['template'] {
+function sized(template: GuestTemplate, size: GuestSize | undefined): GuestTemplate {
   return {
     ...template,
     cpus: size?.cpus ?? template.cpus,

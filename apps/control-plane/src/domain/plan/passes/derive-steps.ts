@@ -1,5 +1,14 @@
 import { referencedRequirements } from '../../module/interpolation.js';
-import { type Draft, type DraftBinding, guestName, hasHook, type Member, type MemberGuest, report } from '../draft.js';
+import {
+  type Draft,
+  type DraftBinding,
+  guestName,
+  hasHook,
+  type Member,
+  type MemberGuest,
+  nameOf,
+  report,
+} from '../draft.js';
 import { refOf } from '../members.js';
 import { addHook, addStep, bindingPlan, bindingSubject, stepIds } from '../step-drafts.js';
 import { DEFAULT_HOOK_TIMEOUT } from '../step-timing.js';
@@ -17,6 +26,17 @@ export function deriveSteps(draft: Draft): void {
     for (const guest of member.guests) {
       guestSteps(draft, guest);
       sizeSteps(draft, guest);
+      moveSteps(draft, guest);
+    }
+    if (member.rotate.size > 0) {
+      const names = [...member.rotate].sort();
+      addStep(
+        draft,
+        stepIds.rotate(draft, member, 'own'),
+        { kind: 'secret.rotate', of: { kind: 'instance', instance: refOf(member) }, names },
+        `${nameOf(draft, member)} (${names.join(', ')})`,
+        [],
+      );
     }
   }
   for (const member of [...draft.members.values(), ...draft.external.values()]) {
@@ -99,6 +119,28 @@ function sizeSteps(draft: Draft, guest: MemberGuest): void {
   }
 }
 
+/** After its new size, before its module is configured; a container was restarted by it, so it is waited for again. */
+function moveSteps(draft: Draft, guest: MemberGuest): void {
+  const { work, key } = guest;
+  if (work.move === undefined) return;
+  const subject = guestName(draft, guest);
+  const move = stepIds.guest(draft, 'move', guest);
+  const after = [
+    stepIds.guest(draft, 'firewall', guest),
+    stepIds.guest(draft, 'ready', guest),
+    stepIds.guest(draft, 'resize', guest),
+    ...growIds(draft, guest),
+  ];
+  // A stopped guest of ours is started by every plan, so it runs by now.
+  const running = guest.presence === 'running' || work.start;
+  addStep(draft, move, { kind: 'guest.move', guest: key, node: work.move.to, running }, subject, after);
+  if (!running) return;
+  addStep(draft, stepIds.guest(draft, 'ready-moved', guest), { kind: 'guest.ready', guest: key }, subject, [move]);
+}
+
+const growIds = (draft: Draft, guest: MemberGuest): string[] =>
+  guest.work.grow.map(({ disk }) => stepIds.guest(draft, `grow-${disk === 'root' ? 'root' : disk.volume}`, guest));
+
 function firewallStep(draft: Draft, guest: MemberGuest): void {
   const { work, key, owner } = guest;
   if (work.rules === undefined) return;
@@ -119,10 +161,9 @@ function firewallStep(draft: Draft, guest: MemberGuest): void {
 function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
   const { work, key } = guest;
   const own = (verb: Parameters<typeof stepIds.guest>[1]) => member.guests.map((g) => stepIds.guest(draft, verb, g));
-  const grown = member.guests.flatMap((g) =>
-    g.work.grow.map(({ disk }) => stepIds.guest(draft, `grow-${disk === 'root' ? 'root' : disk.volume}`, g)),
-  );
-  const ready = [...own('start'), ...own('ready'), ...own('resize'), ...grown];
+  const grown = member.guests.flatMap((g) => growIds(draft, g));
+  const rotated = stepIds.rotate(draft, member, 'own');
+  const ready = [...own('start'), ...own('ready'), ...own('resize'), ...grown, ...own('move'), ...own('ready-moved')];
   const installs = member.guests.map((g) => stepIds.hook(draft, 'install', g));
   const bindings = [...draft.bindings, ...draft.reprovided].filter((b) => b.consumer === member);
   const unbinds = draft.withdrawn.filter((b) => b.consumer === member).map((b) => stepIds.unbind(draft, b));
@@ -138,7 +179,7 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
       ...fetches,
     ]);
   }
-  const configured = [...ready, ...installs, ...binds, ...walls];
+  const configured = [...ready, ...installs, ...binds, ...walls, rotated];
   if (work.configure) addHook(draft, guest, 'configure', [...configured, ...fetches]);
   const configures = member.guests.map((g) => stepIds.hook(draft, 'configure', g));
   if (work.restart) {
@@ -193,8 +234,10 @@ function provideStep(draft: Draft, binding: DraftBinding): void {
       stepIds.hook(draft, 'install', g),
       stepIds.hook(draft, 'configure', g),
       stepIds.guest(draft, 'ready-again', g),
+      stepIds.guest(draft, 'ready-moved', g),
     ]),
     ...firewallsOf(draft, provider),
+    ...(binding.rotate ? [rotateBinding(draft, binding)] : []),
     ...needed.map((b) => stepIds.bind(draft, b)),
   ];
   addStep(
@@ -204,6 +247,14 @@ function provideStep(draft: Draft, binding: DraftBinding): void {
     bindingSubject(draft, binding),
     after,
   );
+}
+
+function rotateBinding(draft: Draft, binding: DraftBinding): string {
+  const id = stepIds.rotate(draft, binding.consumer, binding.requirement);
+  const names = Object.keys(binding.definition?.secrets ?? {}).sort();
+  const of = { kind: 'binding', binding: binding.id, interface: binding.interface } as const;
+  addStep(draft, id, { kind: 'secret.rotate', of, names }, bindingSubject(draft, binding), []);
+  return id;
 }
 
 const firewallsOf = (draft: Draft, member: Member): string[] =>

@@ -8,6 +8,7 @@ import {
   type MemberGuest,
   providingGuests,
   report,
+  type WantedMember,
 } from '../draft.js';
 import { recordedBinding } from '../members.js';
 
@@ -39,6 +40,7 @@ export function diffBindings(draft: Draft): void {
 
 function needsProviding(draft: Draft, binding: DraftBinding): boolean {
   const { recorded, consumer } = binding;
+  if (binding.rotate) return true;
   if (recorded === undefined || recorded.offerDigest === '' || providerChanged(binding.provider)) return true;
   const siblings = draft.bindings.filter((other) => other.consumer === consumer);
   const needed = referencedRequirements(binding.request).map((name) => siblings.find((s) => s.requirement === name));
@@ -50,8 +52,8 @@ function needsProviding(draft: Draft, binding: DraftBinding): boolean {
 
 function providerChanged(provider: Member): boolean {
   if (provider.role !== 'wanted') return false;
-  const { configChanged } = provider as Member & { readonly configChanged?: boolean };
-  return configChanged === true || provider.guests.some(({ work }) => work.create || work.install);
+  const { configChanged, rotate } = provider as WantedMember;
+  return configChanged || rotate.size > 0 || provider.guests.some(({ work }) => work.create || work.install);
 }
 
 /** Consumers of other stacks are served by the same hooks, so they are part of this plan and of its blast radius. */

@@ -200,7 +200,7 @@ function diffHooks(member: WantedMember, guest: MemberGuest): void {
   const current = recorded !== undefined && !member.configChanged && recorded.moduleDigest === member.moduleDigest;
   work.configure =
     hasHook(member, 'configure') &&
-    (work.create || work.install || !current || recorded.configured[name] === undefined);
+    (work.create || work.install || !current || recorded.configured[name] === undefined || member.rotate.size > 0);
 }
 
 function leaveGuests(draft: Draft, member: Member): void {
@@ -225,7 +225,8 @@ function markChecks(draft: Draft, member: Member): void {
   if (!hasHook(member, 'check')) return;
   const bound = [...draft.bindings, ...draft.reprovided].some((b) => b.consumer === member && b.provide);
   const touched = member.guests.some(
-    ({ work: w }) => w.start || w.ready || w.resize || w.grow.length > 0 || w.install || w.configure || w.restart,
+    ({ work: w }) =>
+      w.start || w.ready || w.resize || w.grow.length > 0 || w.move || w.install || w.configure || w.restart,
   );
   if (bound || touched) for (const guest of member.guests) guest.work.check = guest.presence !== 'unknown';
 }

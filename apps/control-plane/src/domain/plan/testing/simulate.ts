@@ -150,6 +150,24 @@ function carryOut(
       });
       return;
     }
+    case 'guest.move': {
+      const guest = guestOf(step.guest);
+      state.guests.set(step.guest, { ...guest, node: step.node, spec: { ...guest.spec, node: step.node } });
+      observe(state, guest.substrate, (o) => ({
+        ...o,
+        guests: o.guests.map((other) => (other.stamp === guest.id ? { ...other, node: step.node } : other)),
+      }));
+      return;
+    }
+    case 'secret.rotate': {
+      const { of } = step;
+      if (of.kind === 'instance') forgetConfigured(state, of.instance.id);
+      for (const binding of state.bindings.values()) {
+        if (of.kind === 'instance' ? binding.provider === of.instance.id : binding.id === of.binding)
+          state.bindings.set(binding.id, { ...binding, offerDigest: '' });
+      }
+      return;
+    }
     case 'binding.withdraw':
       runningGuest(step.guest);
       state.bindings.delete(step.binding.id);

@@ -1165,6 +1165,26 @@ export interface components {
             message: string;
             remedy?: string;
         };
+        VolumeSizeRequestDto: {
+            /** @example data */
+            name: string;
+            sizeGiB: number;
+        };
+        GuestSizeRequestDto: {
+            /** @example wiki.app */
+            guest: string;
+            cpus?: number;
+            memoryMiB?: number;
+            /** @description Root disk; it can only grow. */
+            diskGiB?: number;
+            volumes?: components["schemas"]["VolumeSizeRequestDto"][];
+        };
+        MoveRequestDto: {
+            /** @example wiki.app */
+            guest: string;
+            /** @example pve2 */
+            node: string;
+        };
         PlanRequestDto: {
             /** @example demo */
             site: string;
@@ -1190,6 +1210,12 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+            /** @description Sizes of single guests; they stay wanted. */
+            guests?: components["schemas"]["GuestSizeRequestDto"][];
+            /** @description Guests that go to another node, once. */
+            move?: components["schemas"]["MoveRequestDto"][];
+            /** @description Secrets that are made anew, once: instance.secret, or instance.requirement between two modules. */
+            rotate?: string[];
             /** @description Plan the removal of the stack. */
             remove?: boolean;
         };
@@ -1370,6 +1396,10 @@ export interface components {
             /** @description Step ids to start from; default: every failed step. */
             from?: string[];
         };
+        GuestVolumeDto: {
+            name: string;
+            sizeGiB: number;
+        };
         StackGuestDto: {
             name: string;
             hostname: string;
@@ -1383,6 +1413,10 @@ export interface components {
             memoryMiB: number;
             /** @description With its volumes. */
             diskGiB: number;
+            /** @description Without its volumes. */
+            rootGiB: number;
+            volumes: components["schemas"]["GuestVolumeDto"][];
+            substrate: string;
         };
         StackInstanceDto: {
             name: string;
@@ -1508,6 +1542,8 @@ export interface components {
             name: string;
             /** @description A first password, meant for the admin. */
             shownToAdmin: boolean;
+            /** @description What two modules share, and nobody is shown; name is the requirement. */
+            interface?: string;
         };
         SecretValueDto: {
             value: string;

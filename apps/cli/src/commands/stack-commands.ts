@@ -9,6 +9,7 @@ import { findStack, type Stack, stackOrFail } from './find-stack.js';
 import { addStackViews } from './stack-views.js';
 
 type Plan = components['schemas']['PlanDto'];
+type GuestSize = components['schemas']['GuestSizeRequestDto'];
 
 interface WantedOptions {
   site: string;
@@ -17,6 +18,9 @@ interface WantedOptions {
   config?: string[];
   component?: string[];
   size?: string;
+  resize?: string[];
+  move?: string[];
+  rotate?: string[];
   yes?: boolean;
   detach?: boolean;
   logs?: boolean;
@@ -29,7 +33,14 @@ const wantedOptions = (command: Command): Command =>
     .option('--set <parameter=value>', 'parameter of the blueprint', collect)
     .option('--config <instance.field=value>', 'config of one instance', collect)
     .option('--component <name=on|off>', 'switch a component on or off', collect)
-    .option('--size <size>', 'small, medium, large');
+    .option('--size <size>', 'small, medium, large')
+    .option(
+      '--resize <instance.guest.field=value>',
+      'one guest’s cpus, memory (MiB), disk (GiB) or volume.NAME (GiB)',
+      collect,
+    )
+    .option('--move <instance.guest=node>', 'take a guest to another node', collect)
+    .option('--rotate <instance.secret>', 'make a secret, or those of a requirement, anew', collect);
 
 const runOptions = (command: Command): Command =>
   command
@@ -53,9 +64,33 @@ async function makePlan(session: Session, target: string, options: WantedOptions
         ...(options.config ? { config: nestedPairs(options.config) } : {}),
         ...(options.component ? { components } : {}),
         ...(options.size ? { size: options.size } : {}),
+        ...(options.resize ? { guests: guestSizes(options.resize) } : {}),
+        ...(options.move
+          ? { move: Object.entries(pairs(options.move)).map(([guest, node]) => ({ guest, node: String(node) })) }
+          : {}),
+        ...(options.rotate ? { rotate: options.rotate } : {}),
       },
     }),
   );
+}
+
+/** `wiki.app.memory=2048`, `wiki.app.volume.data=40`: as the API takes it, one entry per guest. */
+function guestSizes(values: readonly string[]): GuestSize[] {
+  const sizes = new Map<string, GuestSize>();
+  for (const [key, value] of Object.entries(pairs(values))) {
+    const [instance, name, field, volume] = key.split('.');
+    const guest = `${instance}.${name}`;
+    const size = sizes.get(guest) ?? { guest };
+    if (!Number.isInteger(value)) throw new Failure(EXIT.usage, `${key}: ${String(value)} is no whole number`);
+    const number = value as number;
+    if (field === 'cpus') size.cpus = number;
+    else if (field === 'memory') size.memoryMiB = number;
+    else if (field === 'disk') size.diskGiB = number;
+    else if (field === 'volume' && volume) size.volumes = [...(size.volumes ?? []), { name: volume, sizeGiB: number }];
+    else throw new Failure(EXIT.usage, `${key} is none of instance.guest.cpus, .memory, .disk and .volume.NAME`);
+    sizes.set(guest, size);
+  }
+  return [...sizes.values()];
 }
 
 const hasErrors = (plan: Plan): boolean => plan.findings.some((finding) => finding.severity === 'error');

@@ -59,7 +59,7 @@ export class ApplyPlan {
 
   async #refuseStale(plan: Plan): Promise<void> {
     const site = await siteNamed(this.world.stacks, plan.site);
-    const again = makePlan(await gatherPlanInput(this.world, site, plan.wanted, plan.id));
+    const again = makePlan(await gatherPlanInput(this.world, site, plan.wanted, plan.id, plan.orders));
     const changed = comparePlanBasis(plan.basis, again.basis);
     if (changed.length === 0) return;
     throw new Refusal({

@@ -2,7 +2,7 @@ import type { PlanInput } from '../../domain/plan/draft.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import type { Site } from '../../domain/site/site.js';
 import type { ObservedSubstrate } from '../../domain/stack/observed.js';
-import type { WantedStack } from '../../domain/stack/stack.js';
+import type { Orders, WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock, NewId } from '../clock.port.js';
 import type { StackStore } from '../stacks/stack-store.port.js';
@@ -40,6 +40,7 @@ export async function gatherPlanInput(
   site: Site,
   wanted: WantedStack,
   planId: PlanInput['planId'],
+  orders?: Orders,
 ): Promise<PlanInput> {
   const [recorded, catalogue, durations, observed] = await Promise.all([
     world.stacks.recorded(site.name),
@@ -50,6 +51,7 @@ export async function gatherPlanInput(
   return {
     planId,
     wanted,
+    ...(orders ? { orders } : {}),
     site,
     recorded,
     observed,

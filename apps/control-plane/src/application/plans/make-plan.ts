@@ -1,8 +1,9 @@
+import type { GuestSize } from '../../domain/blueprint/blueprint.js';
 import type { JsonObject, PlanId, StackId } from '../../domain/ids.js';
 import { makePlan } from '../../domain/plan/make-plan.js';
 import type { Plan } from '../../domain/plan/plan.js';
 import { Refusal } from '../../domain/problem.js';
-import type { WantedStack } from '../../domain/stack/stack.js';
+import type { Orders, WantedStack } from '../../domain/stack/stack.js';
 import { gatherPlanInput, type PlanWorld, siteNamed } from './gather-plan-input.js';
 
 /** What an admin wants of one stack. Fields left out keep what the stack has, or the blueprint's defaults for a new one. */
@@ -15,6 +16,12 @@ export interface StackRequest {
   readonly components?: Readonly<Record<string, boolean>>;
   readonly size?: string;
   readonly config?: Readonly<Record<string, JsonObject>>;
+  /** `instance.guest` → size; laid over what was asked for before. */
+  readonly guests?: NonNullable<WantedStack['guests']>;
+  /** `instance.guest` → node; once. */
+  readonly move?: Orders['move'];
+  /** Secrets to be made anew; once. */
+  readonly rotate?: Orders['rotate'];
   readonly remove?: boolean;
 }
 
@@ -29,9 +36,11 @@ export class MakePlan {
     const { world } = this;
     const site = await siteNamed(world.stacks, request.site);
     const wanted = await this.#wanted(request);
+    const { move, rotate } = request;
+    const orders = move || rotate ? { ...(move ? { move } : {}), ...(rotate ? { rotate } : {}) } : undefined;
     const planId = world.newId.next('pln') as PlanId;
     return world.plans.makeAndPut(site.name, world.clock.now() + RESERVED_MS, async () =>
-      makePlan(await gatherPlanInput(world, site, wanted, planId)),
+      makePlan(await gatherPlanInput(world, site, wanted, planId, orders)),
     );
   }
 
@@ -81,6 +90,7 @@ export class MakePlan {
       components: { ...existing?.components, ...request.components },
       size: request.size ?? existing?.size ?? 'small',
       config: mergeConfig(existing?.config ?? {}, request.config ?? {}),
+      ...(request.guests || existing?.guests ? { guests: mergeSizes(existing?.guests, request.guests) } : {}),
       state: 'present',
     };
   }
@@ -89,6 +99,15 @@ export class MakePlan {
 function mergeConfig(before: WantedStack['config'], now: WantedStack['config']): WantedStack['config'] {
   const merged: Record<string, JsonObject> = { ...before };
   for (const [instance, config] of Object.entries(now)) merged[instance] = { ...merged[instance], ...config };
+  return merged;
+}
+
+function mergeSizes(before: WantedStack['guests'], now: WantedStack['guests']): NonNullable<WantedStack['guests']> {
+  const merged: Record<string, GuestSize> = { ...before };
+  for (const [guest, size] of Object.entries(now ?? {})) {
+    const volumes = { ...merged[guest]?.volumes, ...size.volumes };
+    merged[guest] = { ...merged[guest], ...size, ...(Object.keys(volumes).length > 0 ? { volumes } : {}) };
+  }
   return merged;
 }
 

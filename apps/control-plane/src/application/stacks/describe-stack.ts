@@ -4,7 +4,7 @@ import type { ModuleManifest, PropertySchema } from '../../domain/module/manifes
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { type Drift, driftOf } from '../../domain/stack/drift.js';
 import type { ObservedGuest } from '../../domain/stack/observed.js';
-import type { RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
+import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock } from '../clock.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
@@ -45,6 +45,14 @@ export interface LiveGuest {
 }
 
 const LOOK_MS = 20_000;
+
+export interface SecretName {
+  readonly instance: string;
+  /** Of the secret, or of the requirement when two modules share it. */
+  readonly name: string;
+  readonly shownToAdmin: boolean;
+  readonly interface?: string;
+}
 
 /** Stacks as screens show them: what may be configured, how the guests are now, how busy they were, which secrets there are. */
 export class DescribeStack {
@@ -154,18 +162,27 @@ export class DescribeStack {
     );
   }
 
-  async secretNames(
-    id: StackId,
-  ): Promise<readonly { readonly instance: string; readonly name: string; readonly shownToAdmin: boolean }[]> {
-    const { instances } = await this.#load(id);
-    const { modules } = await this.catalogue.load();
-    return instances.flatMap((instance) =>
-      Object.entries(manifestOf(instance, modules)?.secrets ?? {}).map(([name, { shownToAdmin }]) => ({
+  async secretNames(id: StackId): Promise<readonly SecretName[]> {
+    const { instances, bindings } = await this.#load(id);
+    const { modules, interfaces } = await this.catalogue.load();
+    const shared = new Set(
+      interfaces.filter(({ secrets }) => Object.keys(secrets).length > 0).map((definition) => definition.name),
+    );
+    return instances.flatMap((instance) => [
+      ...Object.entries(manifestOf(instance, modules)?.secrets ?? {}).map(([name, { shownToAdmin }]) => ({
         instance: instance.name,
         name,
         shownToAdmin,
       })),
-    );
+      ...bindings
+        .filter((binding) => binding.consumer === instance.id && shared.has(binding.interface))
+        .map((binding) => ({
+          instance: instance.name,
+          name: binding.requirement,
+          shownToAdmin: false,
+          interface: binding.interface,
+        })),
+    ]);
   }
 
   /** The value; whoever asks is in the audit. */
@@ -189,7 +206,13 @@ export class DescribeStack {
     return { signal: AbortSignal.timeout(LOOK_MS), deadline: this.clock.now() + LOOK_MS, fence: async () => undefined };
   }
 
-  async #load(id: StackId): Promise<{ stack: WantedStack; instances: RecordedInstance[]; guests: RecordedGuest[] }> {
+  async #load(id: StackId): Promise<{
+    stack: WantedStack;
+    instances: RecordedInstance[];
+    guests: RecordedGuest[];
+    /** Of the whole site. */
+    bindings: readonly RecordedBinding[];
+  }> {
     const stack = await this.stacks.getStack(id);
     if (!stack) {
       throw new Refusal({
@@ -204,6 +227,7 @@ export class DescribeStack {
       stack,
       instances: recorded.instances.filter((instance) => instance.stack === id),
       guests: recorded.guests.filter((guest) => guest.stack === id),
+      bindings: recorded.bindings,
     };
   }
 }

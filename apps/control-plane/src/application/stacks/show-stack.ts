@@ -25,7 +25,11 @@ export interface StackView {
       readonly zone: string;
       readonly cpus: number;
       readonly memoryMiB: number;
+      /** With its volumes. */
       readonly diskGiB: number;
+      readonly rootGiB: number;
+      readonly volumes: readonly { readonly name: string; readonly sizeGiB: number }[];
+      readonly substrate: string;
     }[];
     /** Newest version of the module in the catalogue. */
     readonly newestVersion?: string;
@@ -85,6 +89,9 @@ export class ShowStack {
             zone: guest.spec.network.zone,
             cpus: guest.spec.cpus,
             memoryMiB: guest.spec.memoryMiB,
+            rootGiB: guest.spec.diskGiB,
+            volumes: guest.spec.volumes.map(({ name, sizeGiB }) => ({ name, sizeGiB })),
+            substrate: guest.substrate,
             diskGiB: guest.spec.diskGiB + guest.spec.volumes.reduce((total, volume) => total + volume.sizeGiB, 0),
           })),
           ...(newest ? { newestVersion: newest } : {}),

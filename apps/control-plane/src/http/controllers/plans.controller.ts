@@ -3,12 +3,13 @@ import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, A
 import type { ApplyPlan } from '../../application/plans/apply-plan.js';
 import type { MakePlan } from '../../application/plans/make-plan.js';
 import type { PlanStore } from '../../application/plans/plan-store.port.js';
+import type { GuestSize } from '../../domain/blueprint/blueprint.js';
 import type { JsonObject, PlanId } from '../../domain/ids.js';
 import { type Plan } from '../../domain/plan/plan.js';
 import { renderPlan } from '../../domain/plan/render-plan.js';
 import { Refusal } from '../../domain/problem.js';
 import { Actor, Acts, type PrincipalRequest } from '../acts.js';
-import { ApplyRequestDto, PlanRequestDto } from '../dto/requests.js';
+import { ApplyRequestDto, type GuestSizeRequestDto, PlanRequestDto } from '../dto/requests.js';
 import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { APPLY_PLAN, MAKE_PLAN, PLAN_STORE } from '../tokens.js';
@@ -30,10 +31,13 @@ export class PlansController {
   @Acts('plan.made', 'body:stack')
   @ApiCreatedResponse({ type: PlanDto })
   async make(@Body() body: PlanRequestDto): Promise<PlanDto> {
-    const { stack, parameters, config, ...rest } = body;
+    const { stack, parameters, config, guests, move, rotate, ...rest } = body;
     const plan = await this.makePlan.execute({
       ...rest,
       name: stack,
+      ...(guests ? { guests: Object.fromEntries(guests.map(({ guest, ...size }) => [guest, toSize(size)])) } : {}),
+      ...(move ? { move: Object.fromEntries(move.map(({ guest, node }) => [guest, node])) } : {}),
+      ...(rotate ? { rotate } : {}),
       ...(parameters ? { parameters: parameters as JsonObject } : {}),
       ...(config ? { config: config as Record<string, JsonObject> } : {}),
     });
@@ -71,6 +75,11 @@ export class PlansController {
     request.actSubject = `${run.operation} ${run.stackName}`;
     return run;
   }
+}
+
+function toSize({ volumes, ...size }: Omit<GuestSizeRequestDto, 'guest'>): GuestSize {
+  if (!volumes) return size;
+  return { ...size, volumes: Object.fromEntries(volumes.map(({ name, sizeGiB }) => [name, { sizeGiB }])) };
 }
 
 function toPlan(plan: Plan): PlanDto {

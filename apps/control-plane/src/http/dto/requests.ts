@@ -1,8 +1,54 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 
 const NAME = /^[a-z][a-z0-9-]{1,38}$/;
+
+/** `instance.guest`, `instance.secret`, `instance.requirement`. */
+const PART = /^[a-z][a-z0-9-]{0,38}\.[A-Za-z][A-Za-z0-9-]{0,62}$/;
+const NODE = /^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$/;
+
+export class VolumeSizeRequestDto {
+  @ApiProperty({ example: 'data' }) @Matches(/^[a-z][a-z0-9-]{0,38}$/) name!: string;
+  @ApiProperty() @IsInt() @Min(1) @Max(1_048_576) sizeGiB!: number;
+}
+
+export class GuestSizeRequestDto {
+  @ApiProperty({ example: 'wiki.app' }) @Matches(PART) guest!: string;
+  @ApiPropertyOptional() @IsOptional() @IsInt() @Min(1) @Max(512) cpus?: number;
+  @ApiPropertyOptional() @IsOptional() @IsInt() @Min(64) @Max(16_777_216) memoryMiB?: number;
+  @ApiPropertyOptional({ description: 'Root disk; it can only grow.' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1_048_576)
+  diskGiB?: number;
+  @ApiPropertyOptional({ type: [VolumeSizeRequestDto] })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(64)
+  @ValidateNested({ each: true })
+  @Type(() => VolumeSizeRequestDto)
+  volumes?: VolumeSizeRequestDto[];
+}
+
+export class MoveRequestDto {
+  @ApiProperty({ example: 'wiki.app' }) @Matches(PART) guest!: string;
+  @ApiProperty({ example: 'pve2' }) @Matches(NODE) node!: string;
+}
 
 /** What is wanted of one stack; what is left out stays as it is, or takes the blueprint's default. */
 export class PlanRequestDto {
@@ -29,6 +75,29 @@ export class PlanRequestDto {
   @IsOptional()
   @IsObject()
   config?: Record<string, Record<string, unknown>>;
+  @ApiPropertyOptional({ type: [GuestSizeRequestDto], description: 'Sizes of single guests; they stay wanted.' })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @ValidateNested({ each: true })
+  @Type(() => GuestSizeRequestDto)
+  guests?: GuestSizeRequestDto[];
+  @ApiPropertyOptional({ type: [MoveRequestDto], description: 'Guests that go to another node, once.' })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @ValidateNested({ each: true })
+  @Type(() => MoveRequestDto)
+  move?: MoveRequestDto[];
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'Secrets that are made anew, once: instance.secret, or instance.requirement between two modules.',
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @Matches(PART, { each: true })
+  rotate?: string[];
   @ApiPropertyOptional({ description: 'Plan the removal of the stack.' }) @IsOptional() @IsBoolean() remove?: boolean;
 }
 

@@ -159,6 +159,11 @@ export class StackDto {
   @ApiPropertyOptional({ type: RunDto, description: 'Its newest run.' }) latestRun?: RunDto;
 }
 
+export class GuestVolumeDto {
+  @ApiProperty() name!: string;
+  @ApiProperty() sizeGiB!: number;
+}
+
 export class StackGuestDto {
   @ApiProperty() name!: string;
   @ApiProperty() hostname!: string;
@@ -170,6 +175,9 @@ export class StackGuestDto {
   @ApiProperty() cpus!: number;
   @ApiProperty() memoryMiB!: number;
   @ApiProperty({ description: 'With its volumes.' }) diskGiB!: number;
+  @ApiProperty({ description: 'Without its volumes.' }) rootGiB!: number;
+  @ApiProperty({ type: [GuestVolumeDto] }) volumes!: GuestVolumeDto[];
+  @ApiProperty() substrate!: string;
 }
 
 export class StackInstanceDto {

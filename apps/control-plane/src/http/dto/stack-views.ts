@@ -105,6 +105,8 @@ export class SecretNameDto {
   @ApiProperty() instance!: string;
   @ApiProperty() name!: string;
   @ApiProperty({ description: 'A first password, meant for the admin.' }) shownToAdmin!: boolean;
+  @ApiPropertyOptional({ description: 'What two modules share, and nobody is shown; name is the requirement.' })
+  interface?: string;
 }
 
 export class SecretValueDto {

@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import { every } from '../../api/query-client.js';
+import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
@@ -11,6 +12,7 @@ import { formatBytes, formatNumber } from '../../components/formats.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { colourOf, TimeChart } from '../../components/time-chart.js';
+import { GuestChange } from './guest-change.js';
 import { stackKey, useGuests } from './use-stack.js';
 
 const MIB = 1024 ** 2;
@@ -33,6 +35,8 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const find = (instance: string, guest: string) =>
     live.data?.find((one) => one.instance === instance && one.guest === guest);
   const drifted = (live.data ?? []).filter((guest) => guest.drift.length > 0);
+  const { data: session } = useSession();
+  const allowed = seen.stack.state === 'present' && may(session?.account, 'operator', seen.stack.site);
   const error = live.data?.find((guest) => guest.error)?.error;
   return (
     <Stack gap="xl">
@@ -70,6 +74,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
                 <Table.Th>{t('address')}</Table.Th>
                 <Table.Th>{t('where')}</Table.Th>
                 <Table.Th>{t('size')}</Table.Th>
+                {allowed ? <Table.Th>{t('change.action')}</Table.Th> : null}
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -102,6 +107,11 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
                         disk: formatBytes(guest.diskGiB * GIB),
                       })}
                     </Table.Td>
+                    {allowed ? (
+                      <Table.Td>
+                        <GuestChange stack={seen.stack} instance={guest.instance} guest={guest} />
+                      </Table.Td>
+                    ) : null}
                   </Table.Tr>
                 );
               })}

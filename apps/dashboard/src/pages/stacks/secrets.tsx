@@ -6,13 +6,15 @@ import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
-import { stackKey } from './use-stack.js';
+import { stackKey, usePlan } from './use-stack.js';
 
 /** Which secrets there are. Revealing one goes into the audit; it is gone from the screen when one leaves it. */
 export function Secrets({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { t } = useTranslation('stacks');
-  const { id } = seen.stack;
+  const { id, name: stack, site, state } = seen.stack;
+  const plan = usePlan();
   const secrets = useQuery({
     queryKey: [...stackKey(id), 'secrets'],
     queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks/{id}/secrets', { params: { path: { id } }, signal })),
@@ -20,33 +22,58 @@ export function Secrets({ seen }: { seen: Dto<'StackDetailDto'> }) {
   return (
     <Section title={t('secrets.title')}>
       <Text size="sm" c="dimmed">
-        {t('secrets.about')}
+        {t('secrets.about')} {t('secrets.rotateAbout')}
       </Text>
+      {plan.error ? <ProblemCard problem={toProblem(plan.error)} /> : null}
       <Answer of={secrets}>
         {(all) =>
           all.length === 0 ? (
             <Text c="dimmed">{t('secrets.none')}</Text>
           ) : (
-            <Table maw={760}>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('instance')}</Table.Th>
-                  <Table.Th>{t('secrets.name')}</Table.Th>
-                  <Table.Th>{t('secrets.value')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {all.map((secret) => (
-                  <Table.Tr key={`${secret.instance} ${secret.name}`}>
-                    <Table.Td>{secret.instance}</Table.Td>
-                    <Table.Td>{secret.name}</Table.Td>
-                    <Table.Td>
-                      <Value id={id} secret={secret} />
-                    </Table.Td>
+            <Scroll label={t('secrets.title')}>
+              <Table maw={900}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{t('instance')}</Table.Th>
+                    <Table.Th>{t('secrets.name')}</Table.Th>
+                    <Table.Th>{t('secrets.value')}</Table.Th>
+                    <Table.Th>{t('change.action')}</Table.Th>
                   </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+                </Table.Thead>
+                <Table.Tbody>
+                  {all.map((secret) => (
+                    <Table.Tr key={`${secret.instance} ${secret.name}`}>
+                      <Table.Td>{secret.instance}</Table.Td>
+                      <Table.Td>{secret.name}</Table.Td>
+                      <Table.Td>
+                        {secret.interface ? (
+                          <Text size="sm" c="dimmed">
+                            {t('secrets.shared', { interface: secret.interface })}
+                          </Text>
+                        ) : (
+                          <Value id={id} secret={secret} />
+                        )}
+                      </Table.Td>
+                      <Table.Td>
+                        <Button
+                          size="compact-xs"
+                          variant="default"
+                          disabled={state === 'removed'}
+                          loading={plan.isPending && plan.variables.rotate?.[0] === `${secret.instance}.${secret.name}`}
+                          onClick={() => plan.mutate({ site, stack, rotate: [`${secret.instance}.${secret.name}`] })}
+                        >
+                          {t('secrets.rotate')}
+                          <span className="visually-hidden">
+                            {' '}
+                            {secret.instance} {secret.name}
+                          </span>
+                        </Button>
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Scroll>
           )
         }
       </Answer>

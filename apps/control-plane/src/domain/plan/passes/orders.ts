@@ -46,41 +46,46 @@ function markMove(draft: Draft, name: string, guest: MemberGuest, to: string): v
   const subject = guest.key;
   const substrate = recorded && draft.input.observed[recorded.substrate];
   if (recorded === undefined || observed === undefined || substrate === undefined || spec === undefined) {
-    return report(draft, 'error', {
+    report(draft, 'error', {
       code: 'guest.not_found',
       subject,
       message: `Guest ${name} is not there, so it cannot be moved.`,
       remedy: 'Apply a plan without the move first.',
     });
+    return;
   }
   if (observed.node === to) {
-    return report(draft, 'info', { code: 'move.there', subject, message: `Guest ${name} is on ${to} already.` });
+    report(draft, 'info', { code: 'move.there', subject, message: `Guest ${name} is on ${to} already.` });
+    return;
   }
   if (presence === 'unknown') {
-    return report(draft, 'error', {
+    report(draft, 'error', {
       code: 'drift.guest_unknown',
       subject,
       message: `Nothing can be said about guest ${name} on ${observed.node}, so it cannot be moved.`,
       remedy: 'Bring its node online, or let high availability recover the guest, and plan again.',
     });
+    return;
   }
   const allowed = draft.input.site.substrates[recorded.substrate]?.nodes ?? [];
   const nodes = substrate.nodes.filter((n) => n.online && (allowed.length === 0 || allowed.includes(n.name)));
   if (!nodes.some((node) => node.name === to)) {
-    return unknown(
+    unknown(
       draft,
       `move.${name}`,
       `${to} is no node that is online and may take guests`,
       nodes.map((node) => node.name).filter((node) => node !== observed.node),
     );
+    return;
   }
   if (storageOn(substrate, to, spec.storage) === undefined) {
-    return report(draft, 'error', {
+    report(draft, 'error', {
       code: 'storage.missing',
       subject,
       message: `Node ${to} does not have storage ${spec.storage}, on which the disks of ${name} lie.`,
       remedy: `Make the storage available on ${to}, or choose another node.`,
     });
+    return;
   }
   guest.work.move = { from: observed.node, to };
 }
@@ -91,14 +96,18 @@ function markRotation(draft: Draft, name: string): void {
   const member = draft.members.get(instance);
   if (member?.recorded && Object.hasOwn(member.manifest.secrets, key)) {
     const how = member.manifest.changes[`secrets.${key}`];
-    if (how === undefined || how === 'in-place') return void member.rotate.add(key);
-    return report(draft, 'error', {
+    if (how === undefined || how === 'in-place') {
+      member.rotate.add(key);
+      return;
+    }
+    report(draft, 'error', {
       code: how === 'immutable' ? 'change.immutable' : 'change.unsupported',
       subject: name,
       message: `The module cannot take another ${key} once it is installed.`,
       remedy: 'Change it inside the application, as its own guide says.',
       details: { class: how },
     });
+    return;
   }
   const binding = draft.bindings.find((b) => b.consumer === member && b.requirement === key && b.recorded);
   if (binding && Object.keys(binding.definition?.secrets ?? {}).length > 0) {

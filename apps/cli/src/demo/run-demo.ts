@@ -80,6 +80,9 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
       join(state, 'lab'),
       '--port',
       options.labPort,
+      // Two, so that moving a guest can be tried out; they are one machine all the same.
+      '--nodes',
+      'lab1,lab2',
       '--guests',
       probe.possible ? 'lxc' : 'none',
       ...labNetworks(network).flatMap((entry) => ['--network', entry]),
@@ -202,12 +205,16 @@ const switchFirewallOn = (lab: LabAccess): Promise<unknown> => askLab(lab, 'PUT'
 
 /** A node that is switched on starts its guests marked "start at boot"; so does the demo's. */
 async function bootGuests(lab: LabAccess): Promise<void> {
-  const guests = await askLab<{ vmid: number; status: string }[]>(lab, 'GET', '/nodes/lab1/lxc');
-  const stopped = guests.filter((guest) => guest.status === 'stopped');
-  for (const { vmid } of stopped) {
-    const config = await askLab<{ onboot?: number; lock?: string }>(lab, 'GET', `/nodes/lab1/lxc/${vmid}/config`);
+  const guests = await askLab<{ vmid: number; node: string; type: string; status: string; template?: number }[]>(
+    lab,
+    'GET',
+    '/cluster/resources?type=vm',
+  );
+  const stopped = guests.filter((guest) => guest.type === 'lxc' && guest.status === 'stopped' && !guest.template);
+  for (const { vmid, node } of stopped) {
+    const config = await askLab<{ onboot?: number; lock?: string }>(lab, 'GET', `/nodes/${node}/lxc/${vmid}/config`);
     if (config.onboot === 1 && config.lock === undefined)
-      await askLab(lab, 'POST', `/nodes/lab1/lxc/${vmid}/status/start`);
+      await askLab(lab, 'POST', `/nodes/${node}/lxc/${vmid}/status/start`);
   }
 }
 

@@ -564,6 +564,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{id}/drift/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["drift_adopt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/drift/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["drift_ignore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{id}/drift/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["drift_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/artifacts": {
         parameters: {
             query?: never;
@@ -1216,6 +1264,8 @@ export interface components {
             move?: components["schemas"]["MoveRequestDto"][];
             /** @description Secrets that are made anew, once: instance.secret, or instance.requirement between two modules. */
             rotate?: string[];
+            /** @description Differences between record and world that are put back, once: instance.guest.field. */
+            restore?: string[];
             /** @description Plan the removal of the stack. */
             remove?: boolean;
         };
@@ -1498,12 +1548,28 @@ export interface components {
             size: components["schemas"]["SizeChoiceDto"];
             instances: components["schemas"]["InstanceFieldsDto"][];
         };
+        DriftWithoutDto: {
+            /** @description Why the record cannot take it. */
+            adopt?: string;
+            /** @description Why a plan cannot put it back. */
+            restore?: string;
+        };
+        IgnoredDto: {
+            reason: string;
+            by: string;
+            at: number;
+        };
         DriftDto: {
             /** @enum {string} */
-            kind: "missing" | "stopped" | "moved" | "resized";
-            field: string;
+            kind: "missing" | "stopped" | "moved" | "resized" | "foreign";
+            /** @enum {string} */
+            field: "presence" | "status" | "node" | "vmid" | "cpus" | "memoryMiB" | "diskGiB" | "bridge" | "vlan" | "mac" | "stamp" | "startsAtBoot";
             recorded: string | number;
             observed: string | number;
+            /** @description Answers that are not to be had. */
+            without: components["schemas"]["DriftWithoutDto"];
+            /** @description Somebody wants it left as it is. */
+            ignored?: components["schemas"]["IgnoredDto"];
         };
         LiveGuestDto: {
             instance: string;
@@ -1547,6 +1613,30 @@ export interface components {
         };
         SecretValueDto: {
             value: string;
+        };
+        DriftSeenDto: {
+            /** @example wiki.app */
+            guest: string;
+            /** @enum {string} */
+            field: "presence" | "status" | "node" | "vmid" | "cpus" | "memoryMiB" | "diskGiB" | "bridge" | "vlan" | "mac" | "stamp" | "startsAtBoot";
+            /** @description The value that the answer is about. */
+            observed: string | number;
+        };
+        DriftIgnoreDto: {
+            /** @example wiki.app */
+            guest: string;
+            /** @enum {string} */
+            field: "presence" | "status" | "node" | "vmid" | "cpus" | "memoryMiB" | "diskGiB" | "bridge" | "vlan" | "mac" | "stamp" | "startsAtBoot";
+            /** @description The value that the answer is about. */
+            observed: string | number;
+            /** @example Load test until Friday */
+            reason: string;
+        };
+        DriftFieldDto: {
+            /** @example wiki.app */
+            guest: string;
+            /** @enum {string} */
+            field: "presence" | "status" | "node" | "vmid" | "cpus" | "memoryMiB" | "diskGiB" | "bridge" | "vlan" | "mac" | "stamp" | "startsAtBoot";
         };
         ArtifactDto: {
             sha256: string;
@@ -2829,6 +2919,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SecretValueDto"];
                 };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    drift_adopt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DriftSeenDto"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    drift_ignore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DriftIgnoreDto"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    drift_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DriftFieldDto"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: {
                 headers: {

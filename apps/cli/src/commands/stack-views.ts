@@ -64,7 +64,7 @@ export function addStackViews(stack: Command): void {
               `${row.node}/${row.vmid}`,
               row.figures ? `${(row.figures.cpu * 100).toFixed(0)} %` : '–',
               row.figures ? `${Math.round(row.figures.memoryBytes / MIB)} MiB` : '–',
-              row.error ?? JSON.stringify(row.drift).replace(/^\[\]$/, ''),
+              row.error ?? row.drift.map((one) => `${one.field} ${one.recorded} → ${one.observed}`).join(', '),
             ]),
           ),
         );

@@ -9,6 +9,7 @@ import { UlidIds } from '../adapters/clock/ulid-ids.js';
 import { type Database, openDatabase } from '../adapters/database/database.js';
 import { KyselyAuditLog } from '../adapters/database/kysely-audit-log.js';
 import { KyselyCheckHistory } from '../adapters/database/kysely-check-history.js';
+import { KyselyDriftBook } from '../adapters/database/kysely-drift-book.js';
 import { KyselyLimits } from '../adapters/database/kysely-limits.js';
 import { KyselyPlanStore } from '../adapters/database/kysely-plan-store.js';
 import { KyselyRunStore } from '../adapters/database/kysely-run-store.js';
@@ -34,6 +35,7 @@ import {
   CLOCK,
   CONFIG,
   DATABASE,
+  DRIFT_BOOK,
   ENGINES,
   from,
   GUEST_SHELL,
@@ -81,6 +83,7 @@ export const outsideThings: Provider[] = [
   from(http.STACK_STORE, [DATABASE], (database: Database) => new KyselyStackStore(database)),
   from(http.PLAN_STORE, [DATABASE], (database: Database) => new KyselyPlanStore(database)),
   from(http.RUN_STORE, [DATABASE], (database: Database) => new KyselyRunStore(database)),
+  from(DRIFT_BOOK, [DATABASE], (database: Database) => new KyselyDriftBook(database)),
   from(http.CHECK_HISTORY, [DATABASE], (database: Database) => new KyselyCheckHistory(database)),
   from(LIMITS, [DATABASE, CLOCK], (database: Database, clock: Clock) => new KyselyLimits(database, clock)),
   from(QUEUE, [ENGINES, LOG], (engines: Engines, log: Logger) =>

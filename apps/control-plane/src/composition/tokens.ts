@@ -11,6 +11,7 @@ export const DATABASE = Symbol('DATABASE');
 export const LIMITS = Symbol('LIMITS');
 export const QUEUE = Symbol('QUEUE');
 export const SECRETS = Symbol('SECRETS');
+export const DRIFT_BOOK = Symbol('DRIFT_BOOK');
 export const SSH_KEY = Symbol('SSH_KEY');
 export const SUBSTRATES = Symbol('SUBSTRATES');
 export const PLAN_WORLD = Symbol('PLAN_WORLD');

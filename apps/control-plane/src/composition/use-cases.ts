@@ -32,10 +32,13 @@ import type { SecretStore } from '../application/secrets/secret-store.port.js';
 import { ConnectSite, ExamineSite } from '../application/sites/connect-site.js';
 import { DescribeSite } from '../application/sites/describe-site.js';
 import { PrepareSite } from '../application/sites/prepare-site.js';
+import { AnswerDrift } from '../application/stacks/answer-drift.js';
 import type { CheckHistory } from '../application/stacks/check-history.port.js';
 import { CheckStack } from '../application/stacks/check-stack.js';
 import { DescribeStack } from '../application/stacks/describe-stack.js';
+import type { DriftBook } from '../application/stacks/drift-book.port.js';
 import { KeepChecks } from '../application/stacks/keep-checks.js';
+import { LookAtGuests } from '../application/stacks/look-at-guests.js';
 import { ShowStack } from '../application/stacks/show-stack.js';
 import type { StackStore } from '../application/stacks/stack-store.port.js';
 import type { Substrates } from '../application/substrates/substrate.port.js';
@@ -47,6 +50,7 @@ import {
   ADVANCE_RUN,
   CLOCK,
   CONFIG,
+  DRIFT_BOOK,
   from,
   GUEST_SHELL,
   LOG,
@@ -155,6 +159,17 @@ export const useCases: Provider[] = [
     [http.STACK_STORE, http.CATALOGUE, SUBSTRATES, SECRETS, CLOCK],
     (stacks: StackStore, catalogue: Catalogue, substrates: Substrates, secrets: SecretStore, clock: Clock) =>
       new DescribeStack(stacks, catalogue, substrates, secrets, clock),
+  ),
+  from(
+    http.LOOK_AT_GUESTS,
+    [http.STACK_STORE, SUBSTRATES, DRIFT_BOOK, CLOCK],
+    (stacks: StackStore, substrates: Substrates, book: DriftBook, clock: Clock) =>
+      new LookAtGuests(stacks, substrates, book, clock),
+  ),
+  from(
+    http.ANSWER_DRIFT,
+    [http.LOOK_AT_GUESTS, DRIFT_BOOK, CLOCK],
+    (look: LookAtGuests, book: DriftBook, clock: Clock) => new AnswerDrift(look, book, clock),
   ),
   from(
     http.SHOW_OVERVIEW,

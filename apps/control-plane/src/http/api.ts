@@ -6,6 +6,7 @@ import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
+import { DriftController } from './controllers/drift.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
@@ -27,6 +28,7 @@ export const CONTROLLERS = [
   EventsController,
   RunsController,
   StacksController,
+  DriftController,
   ArtifactsController,
   AuditController,
   TokensController,

@@ -73,6 +73,28 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
     };
     const find = (guest: GuestId) => world.substrate.findGuest(guest, context());
 
+    it_('tells how one of our guests is set and whose it is', async () => {
+      const made = given();
+      const { guest, at } = await create(made);
+      const { cpus, memoryMiB, diskGiB } = made.spec;
+      const { bridge, mac, vlan } = made.spec.network;
+      const settings = await world.substrate.guestSettings(guest, at, context());
+      expect({ ...settings, mac: settings?.mac?.toUpperCase() }).toEqual({
+        stamped: true,
+        startsAtBoot: true,
+        ...{ cpus, memoryMiB, diskGiB },
+        bridge,
+        ...(vlan === undefined ? {} : { vlan }),
+        mac: mac.toUpperCase(),
+      });
+      const stranger = id();
+      await world.hand.addStranger(stranger);
+      expect(await world.substrate.guestSettings(guest, { ...at, vmid: stranger }, context())).toMatchObject({
+        stamped: false,
+      });
+      expect(await world.substrate.guestSettings(guest, { ...at, vmid: id() }, context())).toBeUndefined();
+    });
+
     it_('creates a guest that is stopped, sized as planned and found by its stamp', async () => {
       const made = given({
         cpus: 2,

@@ -1,21 +1,28 @@
 import { currentLanguage } from '../i18n/i18n.js';
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+/** French counts octets. */
+const OCTETS = ['o', 'Kio', 'Mio', 'Gio', 'Tio', 'Pio'];
+
+/** The reader's own region where it speaks the chosen language: dates in British order for a Briton. */
+const locale = (): string =>
+  navigator.languages.find((tag) => tag.split('-')[0] === currentLanguage()) ?? currentLanguage();
 
 /** Bytes with a binary unit and at most one decimal, by locale: 1536 → 1.5 KiB. */
 export function formatBytes(bytes: number): string {
+  const units = currentLanguage() === 'fr' ? OCTETS : BYTES;
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }
-  return `${formatNumber(value, value < 10 && unit > 0 ? 1 : 0)} ${UNITS[unit]}`;
+  return `${formatNumber(value, value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
 }
 
 /** A number by locale with at most so many decimals. */
 export const formatNumber = (value: number, decimals = 0): string =>
-  new Intl.NumberFormat(currentLanguage(), { maximumFractionDigits: decimals }).format(value);
+  new Intl.NumberFormat(locale(), { maximumFractionDigits: decimals }).format(value);
 
 /** A duration by its two largest units: 3_725_000 → 1 h 2 min. Below one second: 0 s. */
 export function formatDuration(ms: number): string {
@@ -31,19 +38,23 @@ export function formatDuration(ms: number): string {
     first < 0 ? parts.slice(3) : parts.slice(first, first + 2).filter(([count], at) => at === 0 || count > 0);
   return told
     .map(([count, unit]) =>
-      new Intl.NumberFormat(currentLanguage(), { style: 'unit', unit, unitDisplay: 'short' }).format(count),
+      new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'short' }).format(count),
     )
     .join(' ');
 }
 
 /** Date and time by locale, to the minute. */
 export const formatTime = (at: number): string =>
-  new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+
+/** A share, 0…1, as percent. */
+export const formatPercent = (share: number): string =>
+  new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 0 }).format(share);
 
 /** How long ago or ahead, in words: "3 minutes ago". */
 export function formatAgo(at: number, now: number): string {
   const seconds = Math.round((at - now) / 1000);
-  const format = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: 'auto' });
+  const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' });
   const steps: [Intl.RelativeTimeFormatUnit, number][] = [
     ['day', 86_400],
     ['hour', 3_600],

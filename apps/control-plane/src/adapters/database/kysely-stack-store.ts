@@ -12,6 +12,7 @@ import type {
 } from '../../domain/stack/stack.js';
 import { type Database, reach } from './database.js';
 import { violates } from './database-failure.js';
+import { toWord } from './kysely-drift-book.js';
 
 /** Sites, stacks and what is recorded of them, in PostgreSQL. */
 export class KyselyStackStore implements StackStore {
@@ -123,12 +124,14 @@ export class KyselyStackStore implements StackStore {
             .orderBy('scope')
             .orderBy('value')
             .execute();
+          const words = await tx.selectFrom('ignored_drift').selectAll().where('site', '=', site).execute();
           return {
             stacks,
             instances: instances.map(({ body }) => body),
             guests: guests.map(({ body }) => body),
             bindings: bindings.map(({ body }) => body),
             reservations,
+            ...(words.length > 0 ? { ignoredDrift: words.map(toWord) } : {}),
           };
         }),
     );

@@ -12,6 +12,7 @@ import type { RecordChange } from '../../application/stacks/stack-store.port.js'
 import type { BindingId, RunId, StepId } from '../../domain/ids.js';
 import type { Reservation, WantedStack } from '../../domain/stack/stack.js';
 import { openDatabase } from './database.js';
+import { KyselyDriftBook } from './kysely-drift-book.js';
 import { KyselySecretRows } from './kysely-secret-rows.js';
 import { migrate } from './migrate.js';
 import { applyRecordChange } from './record-changes.js';
@@ -105,6 +106,35 @@ describe('stores on PostgreSQL', () => {
       expect(await engine.stacks.findGuest('demo', guest.spec.key)).toBeUndefined();
       expect(await engine.stacks.findBinding(binding.id)).toBeUndefined();
       expect((await engine.stacks.recorded('demo')).stacks.map(({ id }) => id)).not.toContain(wanted.id);
+    });
+
+    it('keeps what people said about drift, and takes what is there into the record as one', async () => {
+      const book = new KyselyDriftBook(engine.database);
+      const wanted = await newStack();
+      const guest = recordedGuest(wanted, `${wanted.name}/wiki/app`);
+      await change({ type: 'instance-put', instance: recordedInstance(wanted) }, { type: 'guest-put', guest });
+      const word = { guest: guest.id, field: 'cpus', observed: 4, reason: 'a test', by: 'ada', at: 1_000 } as const;
+      await book.ignore('demo', { ...word, reason: 'first' });
+      await book.ignore('demo', word);
+      expect(await book.ignored('demo')).toContainEqual(word);
+      expect((await engine.stacks.recorded('demo')).ignoredDrift).toContainEqual(word);
+      expect(await book.withdraw(guest.id, 'cpus')).toBe(true);
+      expect(await book.withdraw(guest.id, 'cpus')).toBe(false);
+
+      await book.ignore('demo', word);
+      const after = { ...guest, spec: { ...guest.spec, cpus: 4 } };
+      const bigger = { ...wanted, guests: { 'wiki.app': { cpus: 4 } } };
+      const adoption = { stack: wanted.id, field: 'cpus', before: guest, after, wanted: bigger } as const;
+      await book.adopt(adoption);
+      expect(await engine.stacks.findGuest('demo', guest.spec.key)).toEqual(after);
+      expect(await engine.stacks.getStack(wanted.id)).toEqual(bigger);
+      expect(await book.ignored('demo')).not.toContainEqual(word);
+      // The record has moved on: who answers has seen something else.
+      await expect(book.adopt(adoption)).rejects.toMatchObject({ problem: { code: 'conflict' } });
+      // It goes with its guest.
+      await book.ignore('demo', word);
+      await change({ type: 'guest-removed', guest: guest.id });
+      expect(await book.ignored('demo')).not.toContainEqual(word);
     });
 
     it('loses nothing when two guests of one instance are configured at once', async () => {

@@ -7,6 +7,7 @@ import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
 import type { Problem } from '../../domain/problem.js';
 import type { FailureData, RunState, StepState } from '../../domain/run/run.js';
 import type { Site } from '../../domain/site/site.js';
+import type { DriftField } from '../../domain/stack/drift.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
 
 /** A jsonb column: read parsed, written as text (an array would otherwise become a PostgreSQL array). */
@@ -238,7 +239,18 @@ export interface CheckTurnsTable {
   last_at: Time;
 }
 
+export interface IgnoredDriftTable {
+  guest: GuestId;
+  field: DriftField;
+  site: string;
+  observed: Document<string | number>;
+  reason: string;
+  ignored_by: string;
+  at: Time;
+}
+
 export interface Tables {
+  ignored_drift: IgnoredDriftTable;
   sites: SitesTable;
   stacks: StacksTable;
   instances: InstancesTable;

@@ -13,7 +13,7 @@ import type {
 import type { GuestId } from '../../domain/ids.js';
 import { type ProblemCode, Refusal, WorldFailure } from '../../domain/problem.js';
 import type { GuestRule, GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
-import type { ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
+import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
 
 /** A guest of the fake. Tests may read and change it: that is what "by hand" means here. */
 export interface FakeGuest {
@@ -30,6 +30,8 @@ export interface FakeGuest {
   stamp?: OwnershipStamp & { vmid: number };
   lock?: string;
   firewall?: { closed: boolean; rules: GuestRule[] };
+  network?: GuestSpec['network'];
+  startsAtBoot?: boolean;
   snapshots: Map<string, Pick<FakeGuest, 'cpus' | 'memoryMiB'>>;
   hostKeys: string[];
   sshPublicKey?: string;
@@ -117,6 +119,20 @@ export class FakeSubstrate implements Substrate {
     return found && { ...observed(found), kind: found.kind, volumes: { ...found.volumes } };
   }
 
+  async guestSettings(guest: GuestId, at: GuestLocation, context: CallContext): Promise<GuestSettings | undefined> {
+    this.#begin('guestSettings', context);
+    const found = this.guests.get(at.vmid);
+    if (!found) return undefined;
+    const { network, stamp } = found;
+    return {
+      stamped: stamp?.guest === guest && stamp.vmid === found.vmid,
+      startsAtBoot: found.startsAtBoot ?? false,
+      ...{ cpus: found.cpus, memoryMiB: found.memoryMiB, diskGiB: found.diskGiB },
+      ...(network ? { bridge: network.bridge, mac: network.mac } : {}),
+      ...(network?.vlan === undefined ? {} : { vlan: network.vlan }),
+    };
+  }
+
   async createGuest(
     spec: GuestSpec,
     stamp: OwnershipStamp,
@@ -142,6 +158,8 @@ export class FakeSubstrate implements Substrate {
         ...{ cpus: spec.cpus, memoryMiB: spec.memoryMiB, diskGiB: spec.diskGiB, snapshots: new Map() },
         volumes: Object.fromEntries(spec.volumes.map((v) => [v.path, v.sizeGiB])),
         stamp: { ...stamp, vmid },
+        network: spec.network,
+        startsAtBoot: true,
         lock: 'create',
         hostKeys: [`ssh-ed25519 ${Buffer.from(`\0\0\0\x0bssh-ed25519\0\0\0\x20${stamp.guest}`).toString('base64')}`],
         sshPublicKey: access.sshPublicKey,

@@ -13,7 +13,7 @@ import type {
 import type { GuestId } from '../../domain/ids.js';
 import type { SubstrateSettings } from '../../domain/site/site.js';
 import type { GuestRule, GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
-import type { ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
+import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
 import type { Connection } from './connection.js';
 import { createGuest } from './create-guest.js';
 import { destroyGuest } from './destroy-guest.js';
@@ -22,6 +22,7 @@ import { doctor } from './doctor.js';
 import { figures } from './figures.js';
 import { setFirewall } from './firewall.js';
 import { describe, findStamped } from './guest-finder.js';
+import { guestSettings } from './guest-settings.js';
 import { readHostKeys } from './host-keys.js';
 import { ensureImage, type ImageWanted } from './images.js';
 import { moveGuest } from './move-guest.js';
@@ -71,6 +72,10 @@ export class ProxmoxSubstrate implements Substrate {
   async findGuest(guest: GuestId, context: CallContext): Promise<(ObservedGuest & GuestLocation) | undefined> {
     const found = await findStamped(this.#connection, guest, [], context);
     return found && describe(this.#connection, found, guest, context);
+  }
+
+  guestSettings(guest: GuestId, at: GuestLocation, context: CallContext): Promise<GuestSettings | undefined> {
+    return guestSettings(this.#connection, guest, at, context);
   }
 
   createGuest(

@@ -22,6 +22,8 @@ export interface StackRequest {
   readonly move?: Orders['move'];
   /** Secrets to be made anew; once. */
   readonly rotate?: Orders['rotate'];
+  /** Differences that are put back; once. */
+  readonly restore?: Orders['restore'];
   readonly remove?: boolean;
 }
 
@@ -36,8 +38,7 @@ export class MakePlan {
     const { world } = this;
     const site = await siteNamed(world.stacks, request.site);
     const wanted = await this.#wanted(request);
-    const { move, rotate } = request;
-    const orders = move || rotate ? { ...(move ? { move } : {}), ...(rotate ? { rotate } : {}) } : undefined;
+    const orders = ordersOf(request);
     const planId = world.newId.next('pln') as PlanId;
     return world.plans.makeAndPut(site.name, world.clock.now() + RESERVED_MS, async () =>
       makePlan(await gatherPlanInput(world, site, wanted, planId, orders)),
@@ -94,6 +95,11 @@ export class MakePlan {
       state: 'present',
     };
   }
+}
+
+function ordersOf({ move, rotate, restore }: StackRequest): Orders | undefined {
+  if (!move && !rotate && !restore) return undefined;
+  return { ...(move ? { move } : {}), ...(rotate ? { rotate } : {}), ...(restore ? { restore } : {}) };
 }
 
 function mergeConfig(before: WantedStack['config'], now: WantedStack['config']): WantedStack['config'] {

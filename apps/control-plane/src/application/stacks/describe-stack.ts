@@ -2,8 +2,6 @@ import { layersOf } from '../../domain/catalogue-graph.js';
 import type { StackId } from '../../domain/ids.js';
 import type { ModuleManifest, PropertySchema } from '../../domain/module/manifest.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
-import { type Drift, driftOf } from '../../domain/stack/drift.js';
-import type { ObservedGuest } from '../../domain/stack/observed.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock } from '../clock.port.js';
@@ -31,17 +29,6 @@ export interface StackConfiguration {
     readonly module: string;
     readonly fields: readonly Field[];
   }[];
-}
-
-export interface LiveGuest {
-  readonly instance: string;
-  readonly guest: string;
-  readonly node: string;
-  readonly vmid: number;
-  /** `missing`: the substrate answers and has no such guest; `unknown`: it does not answer. */
-  readonly status: ObservedGuest['status'] | 'missing';
-  readonly drift: readonly Drift[];
-  readonly error?: string;
 }
 
 const LOOK_MS = 20_000;
@@ -100,37 +87,6 @@ export class DescribeStack {
           : [];
       }),
     };
-  }
-
-  /** A substrate that does not answer makes its guests `unknown`; the others are shown all the same. */
-  async guests(id: StackId): Promise<readonly LiveGuest[]> {
-    const { stack, instances, guests } = await this.#load(id);
-    const nameOf = new Map(instances.map((instance) => [instance.id, instance.name]));
-    const bySubstrate = new Map<string, RecordedGuest[]>();
-    for (const guest of guests) bySubstrate.set(guest.substrate, [...(bySubstrate.get(guest.substrate) ?? []), guest]);
-    const looks = await Promise.all(
-      [...bySubstrate].map(async ([substrate, own]): Promise<LiveGuest[]> => {
-        const about = (guest: RecordedGuest) => ({
-          instance: nameOf.get(guest.instance) ?? guest.instance,
-          guest: guest.name,
-          node: guest.node,
-          vmid: guest.vmid,
-        });
-        try {
-          const seen = await (await this.substrates.get(stack.site, substrate)).observe(this.#context());
-          const byStamp = new Map(seen.guests.flatMap((guest) => (guest.stamp ? [[guest.stamp, guest] as const] : [])));
-          return own.map((guest) => {
-            const now = byStamp.get(guest.id);
-            return { ...about(guest), status: now?.status ?? 'missing', drift: driftOf(guest, now) };
-          });
-        } catch (error) {
-          if (!(error instanceof WorldFailure || error instanceof Refusal)) throw error;
-          const message = error instanceof Refusal ? error.problem.message : error.failure.message;
-          return own.map((guest) => ({ ...about(guest), status: 'unknown', drift: [], error: message }));
-        }
-      }),
-    );
-    return looks.flat();
   }
 
   async figures(

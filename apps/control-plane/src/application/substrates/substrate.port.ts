@@ -1,6 +1,6 @@
 import type { GuestId, Instant } from '../../domain/ids.js';
 import type { GuestRule, GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
-import type { ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
+import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
 
 /** Where a guest is: identity is (substrate, stamp); node and vmid are attributes that may change. */
 export interface GuestLocation {
@@ -38,6 +38,8 @@ export interface Substrate {
   observe(context: CallContext): Promise<ObservedSubstrate>;
   /** Looks by ownership stamp over all nodes; undefined when there is none. */
   findGuest(guest: GuestId, context: CallContext): Promise<(ObservedGuest & GuestLocation) | undefined>;
+  /** Settings of a guest at that place, whoever's it is; undefined when there is none. */
+  guestSettings(guest: GuestId, at: GuestLocation, context: CallContext): Promise<GuestSettings | undefined>;
   /** Creates the guest stopped, stamped, with network, keys and volumes. Tries the next id when `spec.vmid` was taken by a stranger. */
   createGuest(
     spec: GuestSpec,

@@ -6,6 +6,7 @@ import type { Sha256Of } from '../module/hash.js';
 import type { InterfaceDefinition } from '../module/interface.js';
 import type { GuestTemplate, ModuleManifest } from '../module/manifest.js';
 import type { Site } from '../site/site.js';
+import type { DriftField, IgnoredDrift } from '../stack/drift.js';
 import type { GuestRule, GuestSpec } from '../stack/guest-spec.js';
 import type { ObservedGuest, ObservedSubstrate } from '../stack/observed.js';
 import type {
@@ -115,6 +116,10 @@ export interface MemberGuest {
   site?: { readonly substrate: string; readonly node: string };
   /** As it shall be; recorded guests start from what is recorded. */
   spec?: GuestSpec;
+  /** What somebody wants left as it is, of that very value. */
+  readonly ignored: ReadonlyMap<DriftField, IgnoredDrift>;
+  /** orders: differences that this plan puts back; stronger than what is ignored. */
+  readonly restore: Set<DriftField>;
   readonly work: GuestWork;
 }
 
@@ -185,6 +190,14 @@ export const noWork = (): GuestWork => ({
   destroy: false,
 });
 
+/** A guest that is not recorded yet. */
+export const newcomer = (): Pick<MemberGuest, 'observed' | 'presence' | 'ignored' | 'restore'> => ({
+  observed: undefined,
+  presence: 'new',
+  ignored: new Map(),
+  restore: new Set(),
+});
+
 interface FindingParts {
   readonly code: string;
   readonly subject: string;
@@ -210,3 +223,7 @@ export const nameOf = (draft: Draft, member: Member): string =>
   member.stack === draft.input.wanted.name ? member.name : `${member.stack}/${member.name}`;
 
 export const guestName = (draft: Draft, guest: MemberGuest): string => `${nameOf(draft, guest.owner)}.${guest.name}`;
+
+/** The word by which a difference of this guest is left as it is; none when this plan puts it back. */
+export const leftAsIs = (guest: MemberGuest, field: DriftField): IgnoredDrift | undefined =>
+  guest.restore.has(field) ? undefined : guest.ignored.get(field);

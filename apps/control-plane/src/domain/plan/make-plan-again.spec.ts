@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IgnoredDrift } from '../stack/drift.js';
 import type { ObservedGuest } from '../stack/observed.js';
 import { ids, inPlace, Planning, told, touched, withGuests } from './testing/planning.js';
 import { BASE, CATALOGUE, catalogueWith, module, office, team } from './testing/sample-site.js';
@@ -167,6 +168,93 @@ describe('drift', () => {
     const { first } = plan((guests) => guests.map((g) => (wiki(g) ? { ...g, node: 'pve2' } : g)));
     expect(told(first)).toEqual(['info drift.guest_moved team/wiki/app']);
     expect(first.steps).toEqual([]);
+  });
+
+  it('a size changed by hand is told and left; a plan that changes sizes says that it overwrites it', () => {
+    const { planning, first } = plan((guests) => guests.map((g) => (wiki(g) ? { ...g, cpus: 8 } : g)));
+    expect(told(first)).toEqual(['info drift.guest_resized team/wiki/app']);
+    expect(first.steps).toEqual([]);
+    const more = planning.plan(team({ guests: { 'wiki.app': { memoryMiB: 4096 } } }));
+    expect(told(more)).toEqual(['warning drift.guest_resized team/wiki/app']);
+    expect(more.steps[0]?.step).toMatchObject({ kind: 'guest.resize', cpus: 1, memoryMiB: 4096 });
+  });
+
+  it('a disk that the guest’s file system shows smaller is none, one that has grown is not shrunk', () => {
+    const size = (diskGiB: number) => plan((guests) => guests.map((g) => (wiki(g) ? { ...g, diskGiB } : g))).planning;
+    const root = installed.world.recorded.guests.find((g) => g.spec.key === 'team/wiki/app')!.spec.diskGiB;
+    expect(told(size(root * 0.97).plan(team()))).toEqual([]);
+    const grown = team({ guests: { 'wiki.app': { diskGiB: root + 1 } } });
+    expect(told(size(root + 4).plan(grown))).toEqual(['error change.immutable team/wiki/app']);
+  });
+
+  describe('that is to be ignored', () => {
+    const guest = installed.world.recorded.guests.find((g) => g.spec.key === 'team/wiki/app')!;
+    const ignoring = (
+      word: Pick<IgnoredDrift, 'field' | 'observed'>,
+      change: (guests: readonly ObservedGuest[]) => readonly ObservedGuest[],
+    ) => {
+      const world = withGuests(installed.world, change);
+      const said = { ...word, guest: guest.id, reason: 'a test', by: 'ada', at: 1 };
+      return new Planning(sha256, { ...world, recorded: { ...world.recorded, ignoredDrift: [said] } });
+    };
+    const stop = (guests: readonly ObservedGuest[]) =>
+      guests.map((g) => (wiki(g) ? { ...g, status: 'stopped' as const } : g));
+    const stopped = { field: 'status', observed: 'stopped' } as const;
+
+    it('is left as it is by plans for other reasons, which say so', () => {
+      const rests = ignoring(stopped, stop).plan(team());
+      expect(told(rests)).toEqual(['info drift.ignored team/wiki/app']);
+      expect(rests.findings[0]?.message).toContain('ada: a test');
+      expect(rests.steps).toEqual([]);
+      const gone = ignoring({ field: 'presence', observed: 'gone' }, (guests) => guests.filter((g) => !wiki(g)));
+      expect(gone.plan(team()).steps).toEqual([]);
+      const resized = ignoring({ field: 'cpus', observed: 8 }, (guests) =>
+        guests.map((g) => (wiki(g) ? { ...g, cpus: 8 } : g)),
+      );
+      expect(told(resized.plan(team()))).toEqual(['info drift.ignored team/wiki/app']);
+    });
+
+    it('is told anew when it has become something else', () => {
+      const other = ignoring({ field: 'cpus', observed: 8 }, (guests) =>
+        guests.map((g) => (wiki(g) ? { ...g, cpus: 6 } : g)),
+      );
+      expect(told(other.plan(team()))).toEqual(['info drift.guest_resized team/wiki/app']);
+    });
+
+    it('stops a plan that has to work on it, before anything is done', () => {
+      const change = ignoring(stopped, stop).plan(team({ config: { wiki: { title: 'Other' } } }));
+      expect(told(change)).toEqual(['error drift.ignored team/wiki/app']);
+      expect(change.steps).toEqual([]);
+    });
+
+    it('is put back by a plan that is asked to', () => {
+      const planning = ignoring(stopped, stop);
+      const back = planning.apply(team(), { orders: { restore: ['wiki.app.status'] } });
+      expect(ids(back)).toEqual(['guest.start:wiki.app', 'guest.ready:wiki.app', 'hook.check:wiki.app']);
+      expect(ids(planning.plan(team()))).toEqual([]);
+    });
+
+    it('does not hold up the removal', () => {
+      expect(ids(ignoring(stopped, stop).plan({ ...team(), state: 'removed' }))).toContain('guest.destroy:wiki.app');
+    });
+  });
+
+  it('is put back where a plan can: size, node; refused where it cannot', () => {
+    const by = (change: Partial<ObservedGuest>) =>
+      plan((guests) => guests.map((g) => (wiki(g) ? { ...g, ...change } : g))).planning;
+    const restore = (field: string) => ({ orders: { restore: [`wiki.app.${field}`] } });
+    const sized = by({ cpus: 8 });
+    expect(sized.apply(team(), restore('cpus')).steps[0]?.step).toMatchObject({ kind: 'guest.resize', cpus: 1 });
+    const home = installed.world.recorded.guests.find((g) => g.spec.key === 'team/wiki/app')!.node;
+    const away = installed.world.observed.lab1!.nodes.map(({ name }) => name).find((name) => name !== home)!;
+    expect(by({ node: away }).plan(team(), restore('node')).steps[0]?.step).toMatchObject({ node: home });
+    expect(told(by({ diskGiB: 64 }).plan(team(), restore('diskGiB')))).toContain(
+      'error change.unsupported team/wiki/app',
+    );
+    expect(told(by({}).plan(team(), restore('cpus')))).toEqual(['info restore.there team/wiki/app']);
+    expect(told(by({}).plan(team(), { orders: { restore: ['no.app.cpus'] } }))).toEqual([
+      'error parameter.unknown restore.no.app.cpus',
+    ]);
   });
 
   it('a guest on a node that does not answer is not made twice', () => {

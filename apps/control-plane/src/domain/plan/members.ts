@@ -1,7 +1,8 @@
 import type { InstanceId } from '../ids.js';
+import { type DriftField, driftOf, type IgnoredDrift, ignoredAs } from '../stack/drift.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance } from '../stack/stack.js';
-import { type Draft, type DraftBinding, type Member, type MemberGuest, noWork, type Presence } from './draft.js';
-import { manifestOf } from './plan-index.js';
+import { type Draft, type DraftBinding, type Member, type MemberGuest, noWork } from './draft.js';
+import { manifestOf, type ObservedIndex } from './plan-index.js';
 import type { InstanceRef } from './steps.js';
 
 /** An instance that is recorded: one of another stack, or one of ours that is leaving. */
@@ -78,10 +79,34 @@ export function recordedBinding(draft: Draft, recorded: RecordedBinding): DraftB
 export function observe(
   draft: Draft,
   recorded: RecordedGuest,
-): { readonly observed: MemberGuest['observed']; readonly presence: Presence } {
+): Pick<MemberGuest, 'observed' | 'presence' | 'ignored' | 'restore'> {
   const substrate = draft.index.observed.get(recorded.substrate);
+  const observed = substrate?.byStamp.get(recorded.id);
+  const words = substrate ? ignoredOf(draft, recorded, observed) : new Map<DriftField, IgnoredDrift>();
+  return { ...standing(substrate, recorded, observed), ignored: words, restore: new Set() };
+}
+
+function ignoredOf(
+  draft: Draft,
+  recorded: RecordedGuest,
+  observed: MemberGuest['observed'],
+): ReadonlyMap<DriftField, IgnoredDrift> {
+  const words = draft.index.ignored.get(recorded.id) ?? [];
+  if (words.length === 0) return new Map();
+  return new Map(
+    driftOf(recorded, observed).flatMap((drift) => {
+      const word = ignoredAs(recorded.id, drift, words);
+      return word ? [[drift.field, word] as const] : [];
+    }),
+  );
+}
+
+function standing(
+  substrate: ObservedIndex | undefined,
+  recorded: RecordedGuest,
+  observed: MemberGuest['observed'],
+): Pick<MemberGuest, 'observed' | 'presence'> {
   if (substrate === undefined) return { observed: undefined, presence: 'unknown' };
-  const observed = substrate.byStamp.get(recorded.id);
   if (observed === undefined) {
     return { observed, presence: substrate.onlineNodes.has(recorded.node) ? 'missing' : 'unknown' };
   }

@@ -3,6 +3,7 @@ import type { BindingId, GuestId, InstanceId, StackId } from '../ids.js';
 import type { InterfaceDefinition } from '../module/interface.js';
 import type { ModuleManifest } from '../module/manifest.js';
 import { compareNewestFirst } from '../module/version-range.js';
+import type { IgnoredDrift } from '../stack/drift.js';
 import type { ObservedGuest } from '../stack/observed.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance } from '../stack/stack.js';
 import type { PlanInput } from './draft.js';
@@ -16,6 +17,7 @@ export interface PlanIndex {
   readonly instancesByModule: ReadonlyMap<string, readonly RecordedInstance[]>;
   readonly guestsByInstance: ReadonlyMap<InstanceId, readonly RecordedGuest[]>;
   readonly guestsById: ReadonlyMap<GuestId, RecordedGuest>;
+  readonly ignored: ReadonlyMap<GuestId, readonly IgnoredDrift[]>;
   readonly bindingsById: ReadonlyMap<BindingId, RecordedBinding>;
   readonly bindingsByConsumer: ReadonlyMap<InstanceId, readonly RecordedBinding[]>;
   readonly bindingsByProvider: ReadonlyMap<InstanceId, readonly RecordedBinding[]>;
@@ -55,6 +57,7 @@ export function indexInput(input: PlanInput): PlanIndex {
     instancesByModule: group(recorded.instances, (instance) => instance.module),
     guestsByInstance: group(recorded.guests, (guest) => guest.instance),
     guestsById: new Map(recorded.guests.map((guest) => [guest.id, guest])),
+    ignored: group(recorded.ignoredDrift ?? [], (word) => word.guest),
     bindingsById: new Map(recorded.bindings.map((binding) => [binding.id, binding])),
     bindingsByConsumer: group(recorded.bindings, (binding) => binding.consumer),
     bindingsByProvider: group(recorded.bindings, (binding) => binding.provider),

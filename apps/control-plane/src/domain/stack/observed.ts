@@ -43,3 +43,18 @@ export interface ObservedGuest {
   readonly volumes?: Readonly<Record<string, Gibibytes>>;
   readonly lock?: string;
 }
+
+/** Settings of one of our guests that somebody may have changed by hand; read guest by guest, so not part of the overview. */
+export interface GuestSettings {
+  /** Carries our ownership stamp in every place where it must be. */
+  readonly stamped: boolean;
+  readonly startsAtBoot: boolean;
+  /** As configured; the overview's disk is what the guest's own file system shows, which is some percent less. */
+  readonly cpus: number;
+  readonly memoryMiB: Mebibytes;
+  readonly diskGiB?: Gibibytes;
+  /** Of its first network card. */
+  readonly bridge?: string;
+  readonly vlan?: number;
+  readonly mac?: string;
+}

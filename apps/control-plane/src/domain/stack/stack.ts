@@ -1,5 +1,6 @@
 import type { GuestSize } from '../blueprint/blueprint.js';
 import type { BindingId, GuestId, InstanceId, Instant, JsonObject, Sha256, StackId } from '../ids.js';
+import type { IgnoredDrift } from './drift.js';
 import type { GuestSpec } from './guest-spec.js';
 
 /** What the admin asked for. */
@@ -25,6 +26,8 @@ export interface Orders {
   readonly move?: Readonly<Record<string, string>>;
   /** `instance.secret`, or `instance.requirement` for the secrets between two modules. */
   readonly rotate?: readonly string[];
+  /** `instance.guest.field` of differences that are to be put back as recorded. */
+  readonly restore?: readonly string[];
 }
 
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */
@@ -35,6 +38,8 @@ export interface RecordedSite {
   readonly bindings: readonly RecordedBinding[];
   /** Ids and addresses taken by recorded guests or reserved by plans that may still be applied. */
   readonly reservations: readonly Reservation[];
+  /** Differences between record and world that somebody wants left as they are. */
+  readonly ignoredDrift?: readonly IgnoredDrift[];
 }
 
 export interface Reservation {

@@ -31,13 +31,14 @@ export class PlansController {
   @Acts('plan.made', 'body:stack')
   @ApiCreatedResponse({ type: PlanDto })
   async make(@Body() body: PlanRequestDto): Promise<PlanDto> {
-    const { stack, parameters, config, guests, move, rotate, ...rest } = body;
+    const { stack, parameters, config, guests, move, rotate, restore, ...rest } = body;
     const plan = await this.makePlan.execute({
       ...rest,
       name: stack,
       ...(guests ? { guests: Object.fromEntries(guests.map(({ guest, ...size }) => [guest, toSize(size)])) } : {}),
       ...(move ? { move: Object.fromEntries(move.map(({ guest, node }) => [guest, node])) } : {}),
       ...(rotate ? { rotate } : {}),
+      ...(restore ? { restore } : {}),
       ...(parameters ? { parameters: parameters as JsonObject } : {}),
       ...(config ? { config: config as Record<string, JsonObject> } : {}),
     });

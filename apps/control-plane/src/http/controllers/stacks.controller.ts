@@ -4,6 +4,7 @@ import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { CheckHistory } from '../../application/stacks/check-history.port.js';
 import type { DescribeStack } from '../../application/stacks/describe-stack.js';
 import type { KeepChecks } from '../../application/stacks/keep-checks.js';
+import type { LookAtGuests } from '../../application/stacks/look-at-guests.js';
 import type { ShowStack } from '../../application/stacks/show-stack.js';
 import type { StackStore } from '../../application/stacks/stack-store.port.js';
 import type { StackId } from '../../domain/ids.js';
@@ -22,7 +23,15 @@ import {
 } from '../dto/stack-views.js';
 import { toStackDto } from '../dto/to-stack-dto.js';
 import { Needs } from '../needs.js';
-import { CHECK_HISTORY, DESCRIBE_STACK, KEEP_CHECKS, RUN_STORE, SHOW_STACK, STACK_STORE } from '../tokens.js';
+import {
+  CHECK_HISTORY,
+  DESCRIBE_STACK,
+  KEEP_CHECKS,
+  LOOK_AT_GUESTS,
+  RUN_STORE,
+  SHOW_STACK,
+  STACK_STORE,
+} from '../tokens.js';
 
 @ApiTags('stacks')
 @ApiBearerAuth()
@@ -36,6 +45,7 @@ export class StacksController {
     @Inject(KEEP_CHECKS) private readonly checks: KeepChecks,
     @Inject(CHECK_HISTORY) private readonly history: CheckHistory,
     @Inject(DESCRIBE_STACK) private readonly describe: DescribeStack,
+    @Inject(LOOK_AT_GUESTS) private readonly look: LookAtGuests,
   ) {}
 
   @Get()
@@ -104,7 +114,7 @@ export class StacksController {
   @Needs('viewer', { site: 'stack' })
   @ApiOkResponse({ type: [LiveGuestDto] })
   async guests(@Param('id') id: string): Promise<LiveGuestDto[]> {
-    return [...(await this.describe.guests(id as StackId))] as unknown as LiveGuestDto[];
+    return (await this.look.execute(id as StackId)).map(({ live }) => live) as unknown as LiveGuestDto[];
   }
 
   /** Processor, memory, disk and network of every guest over time, as the substrate keeps them. */

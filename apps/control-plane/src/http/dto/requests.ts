@@ -12,13 +12,24 @@ import {
   Matches,
   Max,
   Min,
+  ValidateBy,
   ValidateNested,
 } from 'class-validator';
 
 const NAME = /^[a-z][a-z0-9-]{1,38}$/;
 
 /** `instance.guest`, `instance.secret`, `instance.requirement`. */
-const PART = /^[a-z][a-z0-9-]{0,38}\.[A-Za-z][A-Za-z0-9-]{0,62}$/;
+export const PART = /^[a-z][a-z0-9-]{0,38}\.[A-Za-z][A-Za-z0-9-]{0,62}$/;
+/** A field's value: a short text or a number. */
+export const IsValue = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'isValue',
+    validator: {
+      validate: (value: unknown) =>
+        (typeof value === 'number' && Number.isFinite(value)) || (typeof value === 'string' && value.length <= 200),
+      defaultMessage: () => '$property must be a text of at most 200 characters or a number',
+    },
+  });
 const NODE = /^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$/;
 
 export class VolumeSizeRequestDto {
@@ -98,6 +109,15 @@ export class PlanRequestDto {
   @ArrayMaxSize(1000)
   @Matches(PART, { each: true })
   rotate?: string[];
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'Differences between record and world that are put back, once: instance.guest.field.',
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @Matches(/^[a-z][a-z0-9-]{0,38}\.[a-z][a-z0-9-]{0,38}\.[A-Za-z]{1,40}$/, { each: true })
+  restore?: string[];
   @ApiPropertyOptional({ description: 'Plan the removal of the stack.' }) @IsOptional() @IsBoolean() remove?: boolean;
 }
 

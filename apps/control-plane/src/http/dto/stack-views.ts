@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import { FIGURE_RANGES, type FigureRange } from '../../application/substrates/substrate.port.js';
+import { DriftDto } from './drift.js';
 
 const anything = { type: 'object', additionalProperties: true } as const;
 
@@ -64,13 +65,6 @@ export class StackConfigurationDto {
   @ApiProperty({ type: [ComponentChoiceDto] }) components!: ComponentChoiceDto[];
   @ApiProperty({ type: SizeChoiceDto }) size!: SizeChoiceDto;
   @ApiProperty({ type: [InstanceFieldsDto] }) instances!: InstanceFieldsDto[];
-}
-
-export class DriftDto {
-  @ApiProperty({ enum: ['missing', 'stopped', 'moved', 'resized'] }) kind!: string;
-  @ApiProperty() field!: string;
-  @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'number' }] }) recorded!: string | number;
-  @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'number' }] }) observed!: string | number;
 }
 
 export class LiveGuestDto {

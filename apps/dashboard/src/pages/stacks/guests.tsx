@@ -8,10 +8,11 @@ import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
-import { formatBytes, formatNumber } from '../../components/formats.js';
+import { formatBytes, formatNumber, formatPercent } from '../../components/formats.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { colourOf, TimeChart } from '../../components/time-chart.js';
+import { DriftPanel } from './drift.js';
 import { GuestChange } from './guest-change.js';
 import { stackKey, useGuests } from './use-stack.js';
 
@@ -34,7 +35,6 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
   );
   const find = (instance: string, guest: string) =>
     live.data?.find((one) => one.instance === instance && one.guest === guest);
-  const drifted = (live.data ?? []).filter((guest) => guest.drift.length > 0);
   const { data: session } = useSession();
   const allowed = seen.stack.state === 'present' && may(session?.account, 'operator', seen.stack.site);
   const error = live.data?.find((guest) => guest.error)?.error;
@@ -45,25 +45,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
           <ForeignText>{error}</ForeignText>
         </Alert>
       ) : null}
-      {drifted.length > 0 ? (
-        <Alert color="orange" title={t('drift.title')}>
-          <Stack gap={4}>
-            {drifted.flatMap((guest) =>
-              guest.drift.map((drift) => (
-                <Text size="sm" key={`${guest.instance} ${guest.guest} ${drift.field}`}>
-                  {t(`drift.${drift.kind}`, {
-                    guest: `${guest.instance}.${guest.guest}`,
-                    field: drift.field,
-                    recorded: drift.recorded,
-                    observed: drift.observed,
-                  })}
-                </Text>
-              )),
-            )}
-            <Text size="sm">{t('drift.remedy')}</Text>
-          </Stack>
-        </Alert>
-      ) : null}
+      <DriftPanel stack={seen.stack} guests={live.data ?? []} allowed={allowed} />
       <Section title={t('guests')}>
         <Scroll label={t('guests')}>
           <Table data-guests>
@@ -125,9 +107,8 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
 }
 
 const RANGES = ['hour', 'day', 'week'] as const;
-const percent = (share: number) => `${formatNumber(share * 100)} %`;
 const MEASURES = [
-  { key: 'cpu', of: (p: Dto<'FigureDto'>) => p.cpu, format: percent },
+  { key: 'cpu', of: (p: Dto<'FigureDto'>) => p.cpu, format: formatPercent },
   { key: 'memory', of: (p: Dto<'FigureDto'>) => p.memoryBytes, format: formatBytes },
   { key: 'disk', of: (p: Dto<'FigureDto'>) => p.diskBytes, format: formatBytes },
 ] as const;

@@ -43,6 +43,7 @@ export function basis(draft: Draft): PlanBasis {
           diskGiB: observed.diskGiB,
           volumes: observed.volumes,
         },
+        ...(guest.ignored.size > 0 ? { ignored: [...guest.ignored.keys()].sort() } : {}),
       });
     }
     if (member.role === 'external') continue;

@@ -2,7 +2,7 @@ import type { Blueprint, Component, GuestSize } from '../../blueprint/blueprint.
 import type { InstanceId } from '../../ids.js';
 import type { GuestTemplate, ModuleManifest } from '../../module/manifest.js';
 import { isInRange, newestInRanges } from '../../module/version-range.js';
-import { type Draft, type MemberGuest, noWork, report, type WantedMember } from '../draft.js';
+import { type Draft, type MemberGuest, newcomer, noWork, report, type WantedMember } from '../draft.js';
 import { externalMember, observe } from '../members.js';
 import { blueprintLayers, type ComposedInstance, composeInstances } from './blueprint-layers.js';
 import { checkParameters } from './parameters.js';
@@ -172,7 +172,7 @@ export function addMember(
       name,
       owner: member,
       recorded: guest,
-      ...(guest ? observe(draft, guest) : { observed: undefined, presence: 'new' as const }),
+      ...(guest ? observe(draft, guest) : newcomer()),
       template: sized(sized(template, parts.guests[name]), wanted.guests?.[`${parts.name}.${name}`]),
       work: noWork(),
     });

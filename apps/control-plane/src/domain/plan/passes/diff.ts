@@ -1,7 +1,8 @@
 import { sameJson } from '../../module/hash.js';
 import type { ChangeClass } from '../../module/manifest.js';
-import { type Draft, hasHook, type Member, type MemberGuest, report, type WantedMember } from '../draft.js';
-import { diffBindings } from './diff-bindings.js';
+import { type Draft, hasHook, leftAsIs, type Member, type MemberGuest, report, type WantedMember } from '../draft.js';
+import { diffBindings, hookGuest } from './diff-bindings.js';
+import { refuseWorkOnResting, restingAs, tellSizes } from './drift.js';
 
 /**
  * The heart: compares what shall be with what is recorded and observed, field by field, and marks on each guest what is
@@ -11,7 +12,7 @@ export function diff(draft: Draft): void {
   for (const member of draft.members.values()) {
     for (const guest of member.guests) {
       diffPresence(draft, guest);
-      if (guest.recorded && !guest.work.create) diffSizes(draft, member, guest);
+      if (guest.recorded && !guest.work.create && guest.presence !== 'missing') diffSizes(draft, member, guest);
       diffHooks(member, guest);
     }
     // A guest that joins changes what the others are told of their instance.
@@ -21,6 +22,7 @@ export function diff(draft: Draft): void {
     diffConfig(draft, member);
   }
   diffBindings(draft);
+  refuseWorkOnResting(draft, hookGuest);
   for (const member of draft.leaving) leaveGuests(draft, member);
   for (const member of [...draft.members.values(), ...draft.external.values()]) markChecks(draft, member);
 }
@@ -28,6 +30,7 @@ export function diff(draft: Draft): void {
 function diffPresence(draft: Draft, guest: MemberGuest): void {
   const { presence, recorded, observed, work } = guest;
   const subject = guest.key;
+  if (restingAs(guest)) return;
   if (presence === 'new' || presence === 'missing') {
     Object.assign(work, { create: true, start: true, ready: true });
     if (presence === 'missing') {
@@ -58,7 +61,7 @@ function diffPresence(draft: Draft, guest: MemberGuest): void {
       remedy: 'Bring its node online, or resume it, and plan again.',
     });
   } else if (neverReady) work.ready = true;
-  if (observed && recorded && observed.node !== recorded.node) {
+  if (observed && recorded && observed.node !== recorded.node && !work.move && !leftAsIs(guest, 'node')) {
     report(draft, 'info', {
       code: 'drift.guest_moved',
       subject,
@@ -79,15 +82,25 @@ function diffSizes(draft: Draft, member: WantedMember, guest: MemberGuest): void
   const { template, spec, work } = guest;
   if (template === undefined || spec === undefined) return;
   const at = `guests.${guest.name}`;
-  const cpus = changed(draft, member, `${at}.cpus`, spec.cpus, template.cpus);
-  const memory = changed(draft, member, `${at}.memory`, spec.memoryMiB, template.memoryMiB);
+  // What is put back is no change of the module's: only whether it takes a restart matters.
+  const back = (field: 'cpus' | 'memoryMiB', name: string) =>
+    !guest.restore.has(field)
+      ? undefined
+      : spec.kind === 'vm' || classOf(member, name) === 'reboot'
+        ? 'reboot'
+        : 'in-place';
+  const cpus = changed(draft, member, `${at}.cpus`, spec.cpus, template.cpus) ?? back('cpus', `${at}.cpus`);
+  const memory =
+    changed(draft, member, `${at}.memory`, spec.memoryMiB, template.memoryMiB) ?? back('memoryMiB', `${at}.memory`);
   if (cpus || memory) {
     const reboot = [cpus, memory].includes('reboot');
     work.resize = { cpus: template.cpus, memoryMiB: template.memoryMiB, reboot };
   }
-  if (changed(draft, member, `${at}.disk`, spec.diskGiB, template.diskGiB)) {
-    work.grow.push({ disk: 'root', from: spec.diskGiB, sizeGiB: template.diskGiB });
+  if (changed(draft, member, `${at}.disk`, spec.diskGiB, template.diskGiB) || guest.restore.has('diskGiB')) {
+    const from = guest.restore.has('diskGiB') ? (guest.observed?.diskGiB ?? spec.diskGiB) : spec.diskGiB;
+    work.grow.push({ disk: 'root', from, sizeGiB: template.diskGiB });
   }
+  tellSizes(draft, guest);
   const volumes = spec.volumes.map((volume) => {
     const wanted = template.volumes[volume.name];
     if (wanted === undefined) return volume;
@@ -228,5 +241,6 @@ function markChecks(draft: Draft, member: Member): void {
     ({ work: w }) =>
       w.start || w.ready || w.resize || w.grow.length > 0 || w.move || w.install || w.configure || w.restart,
   );
-  if (bound || touched) for (const guest of member.guests) guest.work.check = guest.presence !== 'unknown';
+  if (bound || touched)
+    for (const guest of member.guests) guest.work.check = guest.presence !== 'unknown' && !restingAs(guest);
 }

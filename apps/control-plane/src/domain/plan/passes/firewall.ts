@@ -3,6 +3,7 @@ import type { GuestRule } from '../../stack/guest-spec.js';
 import { type Draft, type Member, type MemberGuest, providingGuests, report } from '../draft.js';
 import { firewallDigest } from '../firewall-digest.js';
 import { externalMember } from '../members.js';
+import { restingAs } from './drift.js';
 
 interface Relation {
   readonly interface: string;
@@ -36,6 +37,7 @@ export function firewall(draft: Draft): void {
     const relations = relationsOf(draft, member);
     for (const guest of member.guests) {
       if (guest.presence === 'unknown' || (member.role === 'external' && guest.presence === 'missing')) continue;
+      if (guest.presence === 'missing' && restingAs(guest)) continue;
       const rules = rulesFor(draft, member, guest, relations);
       if (guest.work.create || firewallDigest(rules, draft.input.sha256) !== guest.recorded?.firewallDigest) {
         guest.work.rules = rules;

@@ -1,13 +1,14 @@
+import { answersTo, driftOf } from '../../stack/drift.js';
 import { type Draft, type MemberGuest, report } from '../draft.js';
 import { storageOn } from './place.js';
 
 /**
  * Once every instance is known, before the diff: marks what is asked for once. A move names the node a guest goes to; a rotation names secrets that are
- * made anew. Both are of the plan alone: whoever moves the guest back by hand afterwards is not corrected by the next plan.
+ * made anew; a restore names a difference that is put back. All are of the plan alone: whoever moves the guest back by hand afterwards is not corrected by the next plan.
  */
 export function orders(draft: Draft): void {
   if (draft.input.wanted.state === 'removed') return;
-  const { move, rotate } = draft.input.orders ?? {};
+  const { move, rotate, restore } = draft.input.orders ?? {};
   const guests = new Map(
     [...draft.members.values()].flatMap((member) => member.guests.map((g) => [`${member.name}.${g.name}`, g])),
   );
@@ -18,6 +19,7 @@ export function orders(draft: Draft): void {
     else unknown(draft, `move.${name}`, `There is no guest ${name}`, [...guests.keys()]);
   }
   for (const name of [...new Set(rotate)].sort()) markRotation(draft, name);
+  for (const name of [...new Set(restore)].sort()) markRestore(draft, name, guests);
 }
 
 /** What the admin says of single guests must be about guests that there are; a component that is off has none. */
@@ -88,6 +90,40 @@ function markMove(draft: Draft, name: string, guest: MemberGuest, to: string): v
     return;
   }
   guest.work.move = { from: observed.node, to };
+}
+
+/** `wiki.app.memoryMiB`: that difference is put back as recorded, also where it was to be ignored. */
+function markRestore(draft: Draft, name: string, guests: ReadonlyMap<string, MemberGuest>): void {
+  const at = name.lastIndexOf('.');
+  const guest = guests.get(name.slice(0, at));
+  const { recorded, observed } = guest ?? {};
+  if (guest === undefined || recorded === undefined) {
+    unknown(draft, `restore.${name}`, `There is no guest ${name.slice(0, at)}`, [...guests.keys()]);
+    return;
+  }
+  const drift =
+    guest.presence === 'unknown' ? undefined : driftOf(recorded, observed).find((d) => d.field === name.slice(at + 1));
+  if (drift === undefined) {
+    report(draft, 'info', {
+      code: 'restore.there',
+      subject: guest.key,
+      message: `${name} is as recorded, or nothing can be said about it; there is nothing to put back.`,
+    });
+    return;
+  }
+  const why = answersTo(drift).restore;
+  if (why !== undefined) {
+    report(draft, 'error', {
+      code: 'change.unsupported',
+      subject: guest.key,
+      message: `${name} is ${drift.observed} and cannot be put back to ${drift.recorded} by a plan.`,
+      remedy: 'Adopt it, correct it by hand on the substrate, or ignore it.',
+      details: { why },
+    });
+    return;
+  }
+  guest.restore.add(drift.field);
+  if (drift.field === 'node') markMove(draft, name.slice(0, at), guest, recorded.node);
 }
 
 /** `wiki.adminPassword` is a secret of the instance, `wiki.database` what a provider and it share. */

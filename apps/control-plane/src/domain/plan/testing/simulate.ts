@@ -48,6 +48,7 @@ export function simulate(
       guests: [...state.guests.values()],
       bindings: [...state.bindings.values()],
       reservations: world.recorded.reservations,
+      ...(world.recorded.ignoredDrift ? { ignoredDrift: world.recorded.ignoredDrift } : {}),
     },
     observed: state.observed,
   };

@@ -36,6 +36,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalogue/modules/{module}/icon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["catalogue_icon"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites": {
         parameters: {
             query?: never;
@@ -268,6 +284,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["runs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["runs_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1031,6 +1063,8 @@ export interface components {
                 [key: string]: unknown;
             };
             origin?: components["schemas"]["OriginDto"];
+            /** @description SHA-256 of its icon: …/modules/{module}/icon. */
+            icon?: string;
             needs: components["schemas"]["NeedsDto"];
             provides: string[];
             requires: string[];
@@ -1328,6 +1362,8 @@ export interface components {
             createdAt: number;
             finishedAt?: number;
             actor: string;
+            /** @description From where it was started. */
+            address?: string;
             lastSeq: number;
             /** @description The run that this one takes back. */
             undoes?: string;
@@ -1918,6 +1954,35 @@ export interface operations {
             };
         };
     };
+    catalogue_icon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                module: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
     sites_list: {
         parameters: {
             query?: never;
@@ -2364,6 +2429,9 @@ export interface operations {
             query?: {
                 site?: string;
                 stack?: string;
+                state?: "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "undoing" | "undone" | "left";
+                /** @description Who started it. */
+                actor?: string;
                 limit?: number;
                 /** @description Runs older than this one. */
                 before?: string;
@@ -2380,6 +2448,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    runs_export: {
+        parameters: {
+            query?: {
+                site?: string;
+                stack?: string;
+                state?: "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "undoing" | "undone" | "left";
+                /** @description Who started it. */
+                actor?: string;
+                limit?: number;
+                /** @description Runs older than this one. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             default: {

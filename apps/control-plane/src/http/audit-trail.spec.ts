@@ -6,7 +6,7 @@ import { Refusal } from '../domain/problem.js';
 import { AccessGuard } from './access-guard.js';
 import { Actor, Acts, AuditInterceptor } from './acts.js';
 import { furnish } from './api.js';
-import { toCsv } from './controllers/audit.controller.js';
+import { toCsv } from './csv.js';
 import { ApplyRequestDto } from './dto/requests.js';
 import { Needs } from './needs.js';
 import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
@@ -139,5 +139,19 @@ it('an exported cell is never a formula', () => {
     outcome: 'done',
     hash: 'h',
   };
-  expect(toCsv([row as never]).split('\r\n')[1]).toBe(`"1","2","'=1+1","local","","a.b","a ""b"", c","","done","h"`);
+  const columns = [
+    'seq',
+    'at',
+    'actor',
+    'actorKind',
+    'address',
+    'action',
+    'subject',
+    'site',
+    'outcome',
+    'hash',
+  ] as const;
+  expect(toCsv(columns, [row as never]).split('\r\n')[1]).toBe(
+    `"1","2","'=1+1","local","","a.b","a ""b"", c","","done","h"`,
+  );
 });

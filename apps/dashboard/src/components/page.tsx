@@ -7,11 +7,13 @@ export function Page({
   title,
   about,
   action,
+  picture,
   children,
 }: {
   title: string;
   about?: ReactNode;
   action?: ReactNode;
+  picture?: ReactNode;
   children: ReactNode;
 }) {
   useEffect(() => {
@@ -20,16 +22,19 @@ export function Page({
   return (
     <Stack gap="xl">
       <Group justify="space-between" align="flex-start" gap="md">
-        <Stack gap={4} miw={0} flex="1 1 16rem">
-          <Title order={1} size="h2">
-            <bdi>{cleanText(title)}</bdi>
-          </Title>
-          {about ? (
-            <Text c="dimmed" component="div">
-              {about}
-            </Text>
-          ) : null}
-        </Stack>
+        <Group gap="md" wrap="nowrap" align="flex-start" flex="1 1 16rem" miw={0}>
+          {picture}
+          <Stack gap={4} miw={0}>
+            <Title order={1} size="h2">
+              <bdi>{cleanText(title)}</bdi>
+            </Title>
+            {about ? (
+              <Text c="dimmed" component="div">
+                {about}
+              </Text>
+            ) : null}
+          </Stack>
+        </Group>
         {action}
       </Group>
       {children}

@@ -6,13 +6,17 @@ import { ForeignText } from './foreign-text.js';
 
 /** What went wrong, what it was about and what helps: the server's own words. */
 export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
-  const { t } = useTranslation('shell');
+  const { t } = useTranslation(['shell', 'problems']);
   const away = problem.code === 'server.unreachable';
   return (
     <Alert
       color="red"
       icon={<IconAlertTriangle />}
-      title={t(away ? 'problem.unreachable' : 'problem.title')}
+      title={
+        away
+          ? t('problem.unreachable')
+          : t(`problems:${problem.code.replaceAll('.', '_')}`, { defaultValue: t('problem.title') })
+      }
       role="alert"
     >
       <Stack gap="xs">
@@ -29,11 +33,16 @@ export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: 
                   {': '}
                 </>
               ) : null}
-              <ForeignText>{problem.message}</ForeignText>
+              <span lang="en">
+                <ForeignText>{problem.message}</ForeignText>
+              </span>
             </Text>
             {problem.remedy ? (
               <Text size="sm">
-                {t('problem.remedy')}: <ForeignText>{problem.remedy}</ForeignText>
+                {t('problem.remedy')}:{' '}
+                <span lang="en">
+                  <ForeignText>{problem.remedy}</ForeignText>
+                </span>
               </Text>
             ) : null}
             <Text size="xs" c="dimmed">

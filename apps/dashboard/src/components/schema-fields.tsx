@@ -8,6 +8,8 @@ export function SchemaFields(given: {
   fields: readonly { name: string; schema: FieldSchema }[];
   values: Readonly<Record<string, unknown>>;
   errors?: Readonly<Record<string, string>>;
+  /** What is worth knowing about an answer that is no fault. */
+  notes?: Readonly<Record<string, string>>;
   site?: { domain: string } | undefined;
   onChange: (name: string, value: unknown) => void;
 }) {
@@ -18,7 +20,7 @@ export function SchemaFields(given: {
     const preset = shownDefault(schema, given.site);
     const common = {
       label: cleanText(schema.title ?? name),
-      description: schema.description ? cleanText(schema.description) : undefined,
+      description: given.notes?.[name] ?? (schema.description ? cleanText(schema.description) : undefined),
       error: given.errors?.[name] ?? (fault ? t(`fault.${fault.key}`, { limit: fault.limit }) : undefined),
     };
     const placeholder = preset ?? (schema.default === undefined ? undefined : t('fromSite'));

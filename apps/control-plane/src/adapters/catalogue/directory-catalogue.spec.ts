@@ -169,3 +169,17 @@ async function entriesOf(tar: Buffer): Promise<Record<string, unknown>> {
   }
   return entries;
 }
+
+describe("a module's icon", () => {
+  it('is given as it is, with its digest; none when there is none or it is too large', async () => {
+    expect((await catalogue().load()).modules[0]?.icon).toBeUndefined();
+    expect(await catalogue().icon('notes')).toBeUndefined();
+    const drawn = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
+    await writeFile(inModule('icon.svg'), drawn);
+    expect((await catalogue().load()).modules[0]?.icon).toMatch(/^[0-9a-f]{64}$/);
+    expect((await catalogue().icon('notes'))?.toString()).toBe(drawn);
+    expect(await catalogue().icon('../notes')).toBeUndefined();
+    await writeFile(inModule('icon.svg'), `<svg>${' '.repeat(70_000)}</svg>`);
+    expect(await catalogue().icon('notes')).toBeUndefined();
+  });
+});

@@ -13,6 +13,8 @@ import type { ModuleManifest } from '../../domain/module/manifest.js';
 /** Limits of one module folder: what is delivered to guests must stay small; large things are artifacts. */
 const MAX_FILES = 2000;
 const MAX_BYTES = 16 * 1024 * 1024;
+/** A larger icon is none: a page shows dozens of them. */
+const MAX_ICON_BYTES = 64 * 1024;
 
 interface FolderFile {
   /** With forward slashes, below the module's folder. */
@@ -62,7 +64,8 @@ export class DirectoryCatalogue implements Catalogue {
           .map((entry) => entry.name.slice('hooks/'.length));
         const manifest = keep(parseModule(file, await readFile(file, 'utf8'), { name, digest, hookFiles }));
         if (manifest.length > 0) this.#folders.set(`${name}@${digest}`, folder);
-        modules.push(...manifest);
+        const icon = iconIn(files);
+        modules.push(...manifest.map((one) => (icon ? { ...one, icon: sha256(icon) } : one)));
       }
     }
     for (const directory of this.directories.blueprints) {
@@ -74,6 +77,12 @@ export class DirectoryCatalogue implements Catalogue {
       }
     }
     return { modules, interfaces, blueprints, diagnostics };
+  }
+
+  async icon(name: string): Promise<Buffer | undefined> {
+    const newest = (await this.load()).modules.findLast((module) => module.name === name);
+    const folder = newest && this.#folders.get(`${name}@${newest.digest}`);
+    return folder && newest.icon ? iconIn(await readFolder(folder)) : undefined;
   }
 
   async moduleTar(name: string, digest: string): Promise<Buffer> {
@@ -106,6 +115,9 @@ export class DirectoryCatalogue implements Catalogue {
     return Buffer.concat(chunks);
   }
 }
+
+const iconIn = (files: readonly FolderFile[]): Buffer | undefined =>
+  files.find(({ name, content }) => name === 'icon.svg' && content.length <= MAX_ICON_BYTES)?.content;
 
 /** The folder holds something that cannot be delivered; the message names it. */
 class UnfitFolder extends Error {}

@@ -71,6 +71,7 @@ export class KyselyRunStore implements RunStore {
     if (filter.stack !== undefined) query = query.where('stack', '=', filter.stack);
     if (filter.site !== undefined) query = query.where('site', '=', filter.site);
     if (filter.states !== undefined) query = query.where('state', 'in', [...filter.states]);
+    if (filter.actor !== undefined) query = query.where('actor', '=', filter.actor);
     if (filter.before !== undefined) {
       const before = filter.before;
       query = query.where((where) =>

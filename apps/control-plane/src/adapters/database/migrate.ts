@@ -6,6 +6,7 @@ import { accounts } from './migrations/0004-accounts.js';
 import { checks } from './migrations/0010-checks.js';
 import { auditFailed } from './migrations/0011-audit-failed.js';
 import { ignoredDrift } from './migrations/0040-ignored-drift.js';
+import { runAddress } from './migrations/0041-run-address.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-checks': checks,
   '0011-audit-failed': auditFailed,
   '0040-ignored-drift': ignoredDrift,
+  '0041-run-address': runAddress,
 };
 
 /**

@@ -25,7 +25,7 @@ export const stackBusy = (stack: string, run?: RunId): Refusal =>
 export async function insertRun(
   tx: Tx,
   plan: Plan,
-  run: { readonly id: RunId; readonly actor: string; readonly undoes?: RunId },
+  run: { readonly id: RunId; readonly actor: string; readonly address?: string; readonly undoes?: RunId },
 ): Promise<void> {
   // Two starts at once wait for each other here, so that the second one can say which run is in its way.
   await sql`select pg_advisory_xact_lock(hashtextextended(${`run of ${plan.stack}`}, 0))`.execute(tx);
@@ -51,6 +51,7 @@ export async function insertRun(
       undoes: run.undoes ?? null,
       state: 'running',
       actor: run.actor,
+      address: run.address ?? null,
       created_at: now,
       finished_at: null,
     })

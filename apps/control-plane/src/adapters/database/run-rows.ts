@@ -102,6 +102,7 @@ export const toRun = (row: Selectable<RunsTable>): StoredRun => ({
   operation: row.operation,
   state: row.state,
   actor: row.actor,
+  ...(row.address === null ? {} : { address: row.address }),
   createdAt: row.created_at.getTime(),
   lastSeq: row.last_seq,
   ...time('finishedAt', row.finished_at),

@@ -83,6 +83,7 @@ export interface RunsTable {
   undoes: RunId | null;
   state: RunState;
   actor: string;
+  address: string | null;
   created_at: Time;
   finished_at: OptionalTime;
   last_seq: Generated<number>;

@@ -8,4 +8,6 @@ export interface Catalogue {
   load(): Promise<CatalogueContent & { readonly diagnostics: readonly Diagnostic[] }>;
   /** Reproducible tar of a module's folder, as delivered to guests. */
   moduleTar(name: string, digest: string): Promise<Buffer>;
+  /** icon.svg of the newest version of a module, as its author wrote it: hostile until proven otherwise. */
+  icon(name: string): Promise<Buffer | undefined>;
 }

@@ -16,7 +16,13 @@ export class ApplyPlan {
     private readonly queue: StepQueue,
   ) {}
 
-  async execute(request: { plan: PlanId; hash: string; actor: string; undoes?: RunId }): Promise<StoredRun> {
+  async execute(request: {
+    plan: PlanId;
+    hash: string;
+    actor: string;
+    address?: string;
+    undoes?: RunId;
+  }): Promise<StoredRun> {
     const plan = await this.world.plans.get(request.plan);
     if (!plan) {
       throw new Refusal({
@@ -50,6 +56,7 @@ export class ApplyPlan {
     const { run, rings } = await this.runs.create(plan, {
       id,
       actor: request.actor,
+      ...(request.address ? { address: request.address } : {}),
       ...(request.undoes ? { undoes: request.undoes } : {}),
     });
     // Committed first, then rung; a lost ring is made up for by the sweep.

@@ -26,6 +26,8 @@ export interface StoredRun extends Run {
   readonly site: string;
   readonly stackName: string;
   readonly operation: Plan['operation'];
+  /** Where who started it sat; absent for runs that the product started itself. */
+  readonly address?: string;
   /** The run that this one takes back. */
   readonly undoes?: RunId;
   /** Sequence number of the last entry of its log. */
@@ -74,6 +76,8 @@ export interface RunFilter {
   readonly stack?: StackId;
   readonly site?: string;
   readonly states?: readonly RunState[];
+  /** Exactly this name. */
+  readonly actor?: string;
   /** Runs created before this one. */
   readonly before?: RunId;
   /** Default 50. */
@@ -101,7 +105,7 @@ export interface RunStore {
    */
   create(
     plan: Plan,
-    run: { readonly id: RunId; readonly actor: string; readonly undoes?: RunId },
+    run: { readonly id: RunId; readonly actor: string; readonly address?: string; readonly undoes?: RunId },
   ): Promise<{ readonly run: StoredRun; readonly rings: readonly Ring[] }>;
 
   get(run: RunId): Promise<RunSnapshot | undefined>;

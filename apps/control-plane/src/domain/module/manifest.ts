@@ -31,6 +31,8 @@ export interface ModuleManifest {
   readonly todos: readonly Todo[];
   /** SHA-256 over the module's files (names, modes, contents): what is delivered to guests. */
   readonly digest: Sha256;
+  /** SHA-256 of its icon.svg; absent: it has none. */
+  readonly icon?: Sha256;
   /** Names of the files under hooks/ that are there: `install`, `provide-database`. */
   readonly hookFiles: readonly string[];
 }

@@ -11,8 +11,8 @@ import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import type { Response } from 'express';
 import type { AuditFilter, AuditLog } from '../../application/audit/audit-log.port.js';
-import type { AuditRow } from '../../domain/audit/audit-chain.js';
 import { Acts } from '../acts.js';
+import { toCsv } from '../csv.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { AUDIT_LOG } from '../tokens.js';
@@ -92,7 +92,7 @@ export class AuditController {
     const { format, ...filter } = query;
     const rows = await this.log.list({ ...filter, limit: filter.limit ?? 10_000 } as AuditFilter);
     response.attachment(`audit.${format ?? 'json'}`);
-    if (format === 'csv') response.type('text/csv').send(toCsv(rows));
+    if (format === 'csv') response.type('text/csv').send(toCsv(COLUMNS, rows));
     else response.json(rows);
   }
 
@@ -104,13 +104,4 @@ export class AuditController {
   verify(): Promise<AuditVerdictDto> {
     return this.log.verify();
   }
-}
-
-/** RFC 4180. A cell that a spreadsheet would take for a formula gets an apostrophe. */
-export function toCsv(rows: readonly AuditRow[]): string {
-  const cell = (value: string | number | undefined): string => {
-    const plain = String(value ?? '');
-    return `"${(/^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain).replaceAll('"', '""')}"`;
-  };
-  return [COLUMNS.join(','), ...rows.map((row) => COLUMNS.map((column) => cell(row[column])).join(','))].join('\r\n');
 }

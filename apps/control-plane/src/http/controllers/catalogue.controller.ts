@@ -1,5 +1,5 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Header, Inject, Param, StreamableFile } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Catalogue } from '../../application/catalogue/catalogue.port.js';
 import { blueprintGraph, layersOf, moduleNeeds } from '../../domain/catalogue-graph.js';
 import { Refusal } from '../../domain/problem.js';
@@ -47,6 +47,7 @@ export class CatalogueController {
         licence: module.licence,
         links: module.links,
         ...(module.origin ? { origin: module.origin } : {}),
+        ...(module.icon ? { icon: module.icon } : {}),
         needs: moduleNeeds(module),
         provides: Object.values(module.provides).map((provided) => provided.interface),
         requires: Object.values(module.requires).map((required) => required.interface),
@@ -85,5 +86,28 @@ export class CatalogueController {
       graph: { nodes: [...graph.nodes], edges: [...graph.edges] },
       needs: graph.needs,
     };
+  }
+
+  /**
+   * The author's own picture. An SVG is a document that may carry scripts: opened as a page it can do nothing (no source
+   * of anything, an origin of its own), and the dashboard shows it as an image alone, where scripts never run.
+   */
+  @Get('modules/:module/icon')
+  @Needs('viewer')
+  @Header('content-type', 'image/svg+xml')
+  @Header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+  @Header('x-content-type-options', 'nosniff')
+  @Header('cache-control', 'private, max-age=86400')
+  @ApiProduces('image/svg+xml')
+  @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
+  async icon(@Param('module') name: string): Promise<StreamableFile> {
+    const icon = await this.catalogue.icon(name);
+    if (icon) return new StreamableFile(icon);
+    throw new Refusal({
+      code: 'not_found',
+      subject: `icon of module ${name}`,
+      message: 'The catalogue has no such module, or it has no icon.',
+      remedy: 'bastide catalogue shows the modules.',
+    });
   }
 }

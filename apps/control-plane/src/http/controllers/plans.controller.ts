@@ -71,7 +71,12 @@ export class PlansController {
     @Actor() actor: string,
     @Req() request: PrincipalRequest,
   ): Promise<RunDto> {
-    const run = await this.applyPlan.execute({ plan: id as PlanId, hash: body.hash, actor });
+    const run = await this.applyPlan.execute({
+      plan: id as PlanId,
+      hash: body.hash,
+      actor,
+      ...(request.ip ? { address: request.ip } : {}),
+    });
     // Who reads the audit knows stacks, not the ids of plans.
     request.actSubject = `${run.operation} ${run.stackName}`;
     return run;

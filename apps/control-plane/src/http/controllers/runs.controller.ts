@@ -13,7 +13,14 @@ import {
   Sse,
   StreamableFile,
 } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiProduces,
+  ApiTags,
+} from '@nestjs/swagger';
 import { Observable } from 'rxjs';
 import type { PlanStore } from '../../application/plans/plan-store.port.js';
 import type { RunControl } from '../../application/runs/run-control.js';
@@ -21,11 +28,24 @@ import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import { Actor, Acts, Sees, type SeesSite } from '../acts.js';
+import { toCsv } from '../csv.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { runBundle } from '../run-bundle.js';
 import { PLAN_STORE, RUN_CONTROL, RUN_STORE } from '../tokens.js';
+
+const COLUMNS = [
+  'id',
+  'createdAt',
+  'finishedAt',
+  'actor',
+  'address',
+  'operation',
+  'stackName',
+  'site',
+  'state',
+] as const;
 
 @ApiTags('runs')
 @ApiBearerAuth()
@@ -41,14 +61,29 @@ export class RunsController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: [RunDto] })
-  async list(@Query() query: RunQueryDto, @Sees() sees: SeesSite): Promise<readonly RunDto[]> {
-    const limit = query.limit ?? 50;
+  list(@Query() query: RunQueryDto, @Sees() sees: SeesSite): Promise<readonly RunDto[]> {
+    return this.#find(query, sees, query.limit ?? 50);
+  }
+
+  /** The same runs as a file, at most 10,000 of them. */
+  @Get('export')
+  @Needs('viewer')
+  @ApiProduces('text/csv')
+  @ApiOkResponse({ schema: { type: 'string' } })
+  async export(@Query() query: RunQueryDto, @Sees() sees: SeesSite): Promise<StreamableFile> {
+    const text = toCsv(COLUMNS, await this.#find(query, sees, query.limit ?? 10_000));
+    return new StreamableFile(Buffer.from(text), { type: 'text/csv', disposition: 'attachment; filename="runs.csv"' });
+  }
+
+  async #find(query: RunQueryDto, sees: SeesSite, limit: number): Promise<readonly RunDto[]> {
     const shown: RunDto[] = [];
     // Who sees one site of many gets a full page all the same.
     for (let before = query.before as RunId | undefined; shown.length < limit; ) {
       const page = await this.runs.list({
         ...(query.site ? { site: query.site } : {}),
         ...(query.stack ? { stack: query.stack as StackId } : {}),
+        ...(query.state ? { states: [query.state] } : {}),
+        ...(query.actor ? { actor: query.actor } : {}),
         ...(before ? { before } : {}),
         limit,
       });

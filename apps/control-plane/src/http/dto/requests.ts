@@ -4,6 +4,7 @@ import {
   ArrayMaxSize,
   IsArray,
   IsBoolean,
+  IsIn,
   IsInt,
   IsObject,
   IsOptional,
@@ -15,6 +16,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
+import { RUN_STATES, type RunState } from '../../domain/run/run.js';
 
 const NAME = /^[a-z][a-z0-9-]{1,38}$/;
 
@@ -148,6 +150,8 @@ export class RetryRequestDto {
 export class RunQueryDto {
   @ApiPropertyOptional() @IsOptional() @IsString() site?: string;
   @ApiPropertyOptional() @IsOptional() @IsString() stack?: string;
+  @ApiPropertyOptional({ enum: RUN_STATES }) @IsOptional() @IsIn(RUN_STATES) state?: RunState;
+  @ApiPropertyOptional({ description: 'Who started it.' }) @IsOptional() @IsString() @Length(1, 200) actor?: string;
   @ApiPropertyOptional({ default: 50 }) @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(500) limit?: number;
   @ApiPropertyOptional({ description: 'Runs older than this one.' }) @IsOptional() @IsString() before?: string;
 }

@@ -82,6 +82,7 @@ export class RunDto {
   @ApiProperty() createdAt!: number;
   @ApiPropertyOptional() finishedAt?: number;
   @ApiProperty() actor!: string;
+  @ApiPropertyOptional({ description: 'From where it was started.' }) address?: string;
   @ApiProperty() lastSeq!: number;
   @ApiPropertyOptional({ description: 'The run that this one takes back.' }) undoes?: string;
 }
@@ -260,6 +261,7 @@ export class CatalogueModuleDto {
   @ApiProperty() licence!: string;
   @ApiProperty({ ...anything, description: 'homepage, source, documentation' }) links!: object;
   @ApiPropertyOptional({ type: OriginDto }) origin?: OriginDto;
+  @ApiPropertyOptional({ description: 'SHA-256 of its icon: …/modules/{module}/icon.' }) icon?: string;
   @ApiProperty({ type: NeedsDto }) needs!: NeedsDto;
   @ApiProperty({ type: [String] }) provides!: string[];
   @ApiProperty({ type: [String] }) requires!: string[];

@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Group, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Anchor, Badge, Button, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -16,13 +16,30 @@ import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 
 const PAGE = 100;
+const DAY = 86_400_000;
+
+/** Midnight of a day as the browser's date field writes it, where one is. */
+const startOf = (day: string): number => new Date(`${day}T00:00`).getTime();
 
 /** Every act, who, when, from where; whether the chain is whole; to take away. */
 export function Page() {
   const { t } = useTranslation('audit');
-  const [typed, setTyped] = useState({ actor: '', action: '', site: '' });
+  const { i18n } = useTranslation('acts');
+  const [typed, setTyped] = useState({ actor: '', action: '', site: '', since: '', until: '' });
   const [filter] = useDebouncedValue(typed, 300);
-  const query = Object.fromEntries(Object.entries(filter).filter(([, value]) => value.trim() !== ''));
+  const { since, until, ...words } = filter;
+  const query = {
+    ...Object.fromEntries(Object.entries(words).filter(([, value]) => value.trim() !== '')),
+    ...(since ? { since: startOf(since) } : {}),
+    // The whole day that was chosen.
+    ...(until ? { until: startOf(until) + DAY - 1 } : {}),
+  };
+  const acts = Object.entries(
+    (i18n.getResourceBundle(i18n.resolvedLanguage ?? 'en', 'acts') ?? {}) as Record<string, string>,
+  )
+    .map(([key, label]) => ({ value: key.replace('_', '.'), label }))
+    .sort((a, b) => a.label.localeCompare(b.label));
+  const put = (field: keyof typeof typed, value: string): void => setTyped((before) => ({ ...before, [field]: value }));
   const audit = useInfiniteQuery({
     queryKey: ['audit', query],
     initialPageParam: 0,
@@ -37,7 +54,8 @@ export function Page() {
   });
   const verify = useMutation({ mutationFn: () => ask(api.POST('/api/v1/audit/verify')) });
   const rows = audit.data?.pages.flatMap((page) => page.rows) ?? [];
-  const exported = (format: string) => `${baseUrl}/api/v1/audit/export?${new URLSearchParams({ ...query, format })}`;
+  const exported = (format: string) =>
+    `${baseUrl}/api/v1/audit/export?${new URLSearchParams({ ...Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)])), format })}`;
   return (
     <Frame
       title={t('title')}
@@ -57,16 +75,35 @@ export function Page() {
         </Text>
       ) : null}
       <Group gap="sm" align="flex-end">
-        {(['actor', 'action', 'site'] as const).map((field) => (
+        <TextInput
+          label={t('field.actor')}
+          value={typed.actor}
+          onChange={(event) => put('actor', event.currentTarget.value)}
+          flex="1 1 8rem"
+        />
+        <Select
+          label={t('field.action')}
+          placeholder={t('anyAct')}
+          data={acts}
+          value={typed.action || null}
+          onChange={(value) => put('action', value ?? '')}
+          searchable
+          clearable
+          flex="1 1 12rem"
+        />
+        <TextInput
+          label={t('field.site')}
+          value={typed.site}
+          onChange={(event) => put('site', event.currentTarget.value)}
+          flex="1 1 8rem"
+        />
+        {(['since', 'until'] as const).map((field) => (
           <TextInput
             key={field}
-            label={t(`field.${field}`)}
+            type="date"
+            label={t(field)}
             value={typed[field]}
-            onChange={(event) => {
-              const { value } = event.currentTarget;
-              setTyped((before) => ({ ...before, [field]: value }));
-            }}
-            flex="1 1 10rem"
+            onChange={(event) => put(field, event.currentTarget.value)}
           />
         ))}
         <Anchor href={exported('csv')} download size="sm">

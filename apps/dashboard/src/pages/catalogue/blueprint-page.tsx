@@ -1,4 +1,4 @@
-import { Anchor, Button, Table, Text } from '@mantine/core';
+import { Anchor, Button, Group, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -9,10 +9,11 @@ import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { layersOf } from '../../components/layers.js';
 import { Loading } from '../../components/loading.js';
+import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
-import { blueprintQuery } from './catalogue-query.js';
+import { blueprintQuery, catalogueQuery } from './catalogue-query.js';
 import { NeedsLine } from './needs-line.js';
 
 const LayerGraph = lazy(async () => ({ default: (await import('../../components/layer-graph.js')).LayerGraph }));
@@ -25,6 +26,9 @@ export function Page() {
 
 function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
   const { t } = useTranslation('catalogue');
+  const modules = useQuery(catalogueQuery).data?.modules ?? [];
+  const iconOf = (module: string) => modules.findLast((one) => one.name === module)?.icon;
+  const components = of.components as Record<string, { title?: string }>;
   const layers = useMemo(
     () =>
       layersOf(
@@ -50,7 +54,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
             nodes={of.graph.nodes.map((node) => ({
               id: node.id,
               label: node.title,
-              about: node.id,
+              about: t(`tiers.${node.tier}`),
               layer: layers.get(node.id) ?? 0,
               ...(node.tier === 'app' ? { colour: 'bastide' } : {}),
             }))}
@@ -63,6 +67,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
               <Table.Tr>
                 <Table.Th>{t('part')}</Table.Th>
                 <Table.Th>{t('tier')}</Table.Th>
+                <Table.Th>{t('components')}</Table.Th>
                 <Table.Th>{t('leansOn')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -70,11 +75,21 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
               {of.graph.nodes.map((node) => (
                 <Table.Tr key={node.id}>
                   <Table.Td>
-                    <Anchor component={Link} to={paths.module(node.module)} size="sm">
-                      <ForeignText>{node.title}</ForeignText>
-                    </Anchor>
+                    <Group gap="xs" wrap="nowrap">
+                      <ModuleIcon name={node.module} icon={iconOf(node.module)} size={22} />
+                      <Anchor component={Link} to={paths.module(node.module)} size="sm">
+                        <ForeignText>{node.title}</ForeignText>
+                      </Anchor>
+                    </Group>
                   </Table.Td>
                   <Table.Td>{t(`tiers.${node.tier}`)}</Table.Td>
+                  <Table.Td>
+                    {node.component ? (
+                      <ForeignText>{components[node.component]?.title ?? node.component}</ForeignText>
+                    ) : (
+                      t('always')
+                    )}
+                  </Table.Td>
                   <Table.Td>
                     {of.graph.edges
                       .filter((edge) => edge.from === node.id)

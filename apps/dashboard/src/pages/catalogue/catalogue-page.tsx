@@ -1,6 +1,6 @@
-import { Alert, Badge, Group, SegmentedControl, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Badge, Group, SegmentedControl, Select, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconBox, IconSearch, IconStack2 } from '@tabler/icons-react';
+import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
@@ -10,9 +10,11 @@ import { Answer } from '../../components/answer.js';
 import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
+import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
 import { Section } from '../../components/section.js';
 import { catalogueQuery } from './catalogue-query.js';
+import { byName, picturesOf } from './modules.js';
 import { NeedsLine } from './needs-line.js';
 
 const KINDS = ['all', 'blueprints', 'modules'] as const;
@@ -34,6 +36,12 @@ export function Page() {
   const [settled] = useDebouncedValue(search, 100);
   const kind = KINDS.find((one) => one === asked.get('kind')) ?? 'all';
   const catalogue = useQuery(catalogueQuery);
+  const modules = catalogue.data?.modules ?? [];
+  const categories = [...new Set(modules.map((one) => one.category))].map((value) => ({
+    value,
+    label: t(`categories.${value}`, { defaultValue: value }),
+  }));
+  const licences = [...new Set(modules.map((one) => one.licence))].map((value) => ({ value, label: value }));
   const put = (key: string, value: string): void =>
     setAsked(
       (before) => {
@@ -60,24 +68,87 @@ export function Page() {
           value={kind}
           onChange={(value) => put('kind', value)}
         />
+        {kind === 'blueprints' ? null : (
+          <>
+            <Choice name="category" all={t('allCategories')} of={categories} asked={asked} put={put} />
+            <Choice name="licence" all={t('allLicences')} of={licences} asked={asked} put={put} />
+          </>
+        )}
       </Group>
-      <Answer of={catalogue}>{(data) => <Found data={data} kind={kind} search={settled.trim()} />}</Answer>
+      <Answer of={catalogue}>
+        {(data) => (
+          <Found
+            data={data}
+            kind={kind}
+            search={settled.trim()}
+            category={asked.get('category') ?? ''}
+            licence={asked.get('licence') ?? ''}
+          />
+        )}
+      </Answer>
     </Frame>
   );
 }
 
-function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeof KINDS)[number]; search: string }) {
+/** A filter of modules; it stands in the address too. */
+function Choice({
+  name,
+  all,
+  of,
+  asked,
+  put,
+}: {
+  name: string;
+  all: string;
+  of: readonly { value: string; label: string }[];
+  asked: URLSearchParams;
+  put: (key: string, value: string) => void;
+}) {
+  return (
+    <Select
+      aria-label={all}
+      placeholder={all}
+      data={[...of].sort((a, b) => a.label.localeCompare(b.label))}
+      value={asked.get(name)}
+      onChange={(value) => put(name, value ?? '')}
+      clearable
+      w={190}
+    />
+  );
+}
+
+function Found({
+  data,
+  kind,
+  search,
+  category,
+  licence,
+}: {
+  data: Dto<'CatalogueDto'>;
+  kind: (typeof KINDS)[number];
+  search: string;
+  category: string;
+  licence: string;
+}) {
   const { t } = useTranslation('catalogue');
   const blueprints =
-    kind === 'modules'
+    kind === 'modules' || category || licence
       ? []
       : data.blueprints.filter((one) => fits(search, [one.name, one.title, one.summary, one.audience, ...one.modules]));
   const modules =
     kind === 'blueprints'
       ? []
-      : data.modules.filter((one) =>
-          fits(search, [one.name, one.title, one.summary, one.category, one.licence, ...one.provides]),
-        );
+      : byName(data.modules)
+          .map(({ newest }) => newest)
+          .filter(
+            (one) =>
+              (!category || one.category === category) &&
+              (!licence || one.licence === licence) &&
+              fits(search, [
+                ...[one.name, one.title, one.summary, one.category, t(`categories.${one.category}`), one.licence],
+                ...[one.origin?.upstream, one.origin?.jurisdiction, ...one.provides],
+              ]),
+          );
   return (
     <>
       {data.diagnostics.some((finding) => finding.severity === 'error') ? (
@@ -101,7 +172,11 @@ function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeo
               <li key={one.name}>
                 <Link to={paths.blueprint(one.name)} className={`surface ${cards['card']}`}>
                   <Group gap="sm" wrap="nowrap">
-                    <IconStack2 size={24} stroke={1.5} aria-hidden />
+                    <span className={cards['pictures']}>
+                      {picturesOf(one, data).map((part) => (
+                        <ModuleIcon key={part.name} name={part.name} icon={part.icon} size={28} />
+                      ))}
+                    </span>
                     <Title order={3} size="h5">
                       <ForeignText>{one.title}</ForeignText>
                     </Title>
@@ -110,7 +185,7 @@ function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeo
                     <ForeignText>{one.summary}</ForeignText>
                   </Text>
                   <Text size="xs" c="dimmed" mt="auto">
-                    {one.audience ? <ForeignText>{one.audience}</ForeignText> : null} · {one.version}
+                    <ForeignText>{[one.audience, one.version].filter(Boolean).join(' · ')}</ForeignText>
                   </Text>
                 </Link>
               </li>
@@ -125,7 +200,7 @@ function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeo
               <li key={one.name}>
                 <Link to={paths.module(one.name)} className={`surface ${cards['card']}`}>
                   <Group gap="sm" wrap="nowrap">
-                    <IconBox size={24} stroke={1.5} aria-hidden />
+                    <ModuleIcon name={one.name} icon={one.icon} />
                     <Title order={3} size="h5">
                       <ForeignText>{one.title}</ForeignText>
                     </Title>
@@ -134,11 +209,14 @@ function Found({ data, kind, search }: { data: Dto<'CatalogueDto'>; kind: (typeo
                     <ForeignText>{one.summary}</ForeignText>
                   </Text>
                   <Group gap="xs" mt="auto">
-                    <Badge variant="default" tt="none" radius="sm">
-                      {one.licence}
+                    <Badge variant="light" color="bastide" tt="none" radius="sm">
+                      {t(`categories.${one.category}`, { defaultValue: one.category })}
                     </Badge>
                     <Badge variant="default" tt="none" radius="sm">
-                      {one.appVersion}
+                      <ForeignText limit={40}>{one.licence}</ForeignText>
+                    </Badge>
+                    <Badge variant="default" tt="none" radius="sm">
+                      <ForeignText limit={40}>{one.appVersion}</ForeignText>
                     </Badge>
                   </Group>
                   <Text size="xs" c="dimmed">

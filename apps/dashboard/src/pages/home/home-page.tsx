@@ -1,5 +1,5 @@
 import { Anchor, Badge, Button, Group, Stack, Text } from '@mantine/core';
-import { IconBuildingCastle, IconPackages } from '@tabler/icons-react';
+import { IconBuildingCastle, IconCircleCheck, IconPackages } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -70,9 +70,19 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         }
       />
     );
+  const well =
+    data.stacks.length > 0 && data.todos.length === 0 && data.stacks.every(({ health }) => health === 'healthy');
   return (
     <>
       {data.todos.length > 0 ? <Todos todos={data.todos} stacks={data.stacks} /> : null}
+      {well ? (
+        <Group gap="xs" wrap="nowrap" data-all-well>
+          <IconCircleCheck size={22} aria-hidden color="var(--mantine-color-green-7)" />
+          <Text>
+            <b>{t('allWell')}</b> {t('allWellText', { count: data.stacks.length })}
+          </Text>
+        </Group>
+      ) : null}
       {data.stacks.length === 0 ? (
         <EmptyState
           icon={<IconPackages size={40} stroke={1.3} aria-hidden />}
@@ -96,15 +106,27 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         </Section>
       )}
       <div className={cards['two']}>
-        <Section title={t('runs')}>
-          <Runs runs={[...data.running, ...data.recent]} />
-        </Section>
+        <Stack gap="xl">
+          {data.running.length > 0 ? (
+            <Section title={t('running')}>
+              <Runs runs={data.running} />
+            </Section>
+          ) : null}
+          <Section title={t('runs')}>
+            <Runs runs={data.recent} />
+            {data.recent.length > 0 ? (
+              <Anchor component={Link} to={paths.runs()} size="sm">
+                {t('allRuns')}
+              </Anchor>
+            ) : null}
+          </Section>
+        </Stack>
         <Section title={t('changes')}>
           <Stack gap="xs" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
             {data.changes.map((change) => (
               <li key={change.seq}>
                 <Text size="sm">
-                  <ActName of={change.action} />: <ForeignText>{change.subject}</ForeignText>
+                  <ActName of={change.action} />: <ForeignText limit={160}>{change.subject}</ForeignText>
                 </Text>
                 <Text size="xs" c="dimmed">
                   <ForeignText>{change.actor}</ForeignText> · {formatTime(change.at)}
@@ -113,6 +135,11 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
             ))}
             {data.changes.length === 0 ? <Text c="dimmed">{t('noChanges')}</Text> : null}
           </Stack>
+          {data.changes.length > 0 && may(account, 'admin') ? (
+            <Anchor component={Link} to={paths.audit()} size="sm">
+              {t('allChanges')}
+            </Anchor>
+          ) : null}
         </Section>
       </div>
     </>

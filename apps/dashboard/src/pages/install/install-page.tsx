@@ -1,5 +1,6 @@
 import { Button, Checkbox, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import type { TFunction } from 'i18next';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -20,6 +21,10 @@ import { Section } from '../../components/section.js';
 import { blueprintQuery } from '../catalogue/catalogue-query.js';
 import { NeedsLine } from '../catalogue/needs-line.js';
 import { usePlan } from './plan-request.js';
+import { Room } from './room.js';
+
+/** Asked at most; what has a default beyond that waits behind a line. */
+const QUESTIONS = 3;
 
 interface Choice {
   title?: string;
@@ -72,12 +77,31 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
     schema,
   }));
   const faulty = fields.some(({ name, schema }) => faultOf(schema, values[name]));
+  const stacks = useQuery({
+    queryKey: ['stacks', site],
+    queryFn: ({ signal }) => ask(api.GET('/api/v1/stacks', { params: { query: { site } }, signal })),
+  });
+  const nameFault = !/^[a-z][a-z0-9-]{1,38}$/.test(stack);
+  // Under the name of another stack it would change that one instead.
+  const taken = stacks.data?.some((one) => one.name === stack && one.state === 'present') ?? false;
+  const place = sites.find((one) => one.name === site);
   const allowed = may(account, 'operator', site);
   const needs = blueprint.needs[size];
   const problem = plan.error ? toProblem(plan.error) : undefined;
+  const asked = [...fields]
+    .sort((a, b) => Number('default' in a.schema) - Number('default' in b.schema))
+    .slice(0, QUESTIONS);
+  const more = fields.filter((field) => !asked.includes(field));
+  const form = {
+    values,
+    ...(problem ? { errors: problem.fields } : {}),
+    notes: Object.fromEntries(fields.flatMap(({ name, schema }) => noteOf(t, name, schema, values[name], place))),
+    site: place,
+    onChange: (name: string, value: unknown) => setValues((before) => ({ ...before, [name]: value })),
+  };
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (faulty) return;
+    if (faulty || nameFault || taken) return;
     plan.mutate({
       site,
       stack,
@@ -93,13 +117,15 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
         <Stack gap="xl" className={cards['form']}>
           {fields.length > 0 ? (
             <Section title={t('questions')}>
-              <SchemaFields
-                fields={fields}
-                values={values}
-                {...(problem ? { errors: problem.fields } : {})}
-                site={sites.find((one) => one.name === site)}
-                onChange={(name, value) => setValues((before) => ({ ...before, [name]: value }))}
-              />
+              <SchemaFields {...form} fields={asked} />
+              {more.length > 0 ? (
+                <details>
+                  <summary>{t('optional')}</summary>
+                  <Stack mt="sm">
+                    <SchemaFields {...form} fields={more} />
+                  </Stack>
+                </details>
+              ) : null}
             </Section>
           ) : null}
           {components.length > 0 ? (
@@ -132,20 +158,23 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
               description={t('nameAbout')}
               required
               value={stack}
-              error={/^[a-z][a-z0-9-]*$/.test(stack) ? undefined : t('nameWrong')}
+              error={nameFault ? t('nameWrong') : taken ? t('check.nameTaken', { site }) : undefined}
               onChange={(event) => setStack(event.currentTarget.value)}
             />
             <Radio.Group label={t('size')} value={size} onChange={setSize}>
               <Group mt="xs">
                 {blueprint.sizes.map((one) => (
-                  <Radio key={one} value={one} label={one} />
+                  <Radio key={one} value={one} label={t(`sizes.${one}`, { defaultValue: one })} />
                 ))}
               </Group>
             </Radio.Group>
             {needs ? (
-              <Text size="sm" c="dimmed" aria-live="polite">
-                <NeedsLine of={needs} />
-              </Text>
+              <>
+                <Text size="sm" c="dimmed" aria-live="polite">
+                  <NeedsLine of={needs} />
+                </Text>
+                <Room site={site} needs={needs} />
+              </>
             ) : null}
           </Section>
           {problem ? <ProblemCard problem={problem} /> : null}
@@ -155,7 +184,7 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
             </Text>
           )}
           <Group>
-            <Button type="submit" loading={plan.isPending} disabled={faulty || !allowed}>
+            <Button type="submit" loading={plan.isPending} disabled={faulty || nameFault || taken || !allowed}>
               {t('plan')}
             </Button>
           </Group>
@@ -163,4 +192,19 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
       </form>
     </Frame>
   );
+}
+
+/** What an answer means here, before anything is planned: nothing wrong, but worth knowing. */
+function noteOf(
+  t: TFunction<'install'>,
+  name: string,
+  schema: FieldSchema,
+  value: unknown,
+  site: Dto<'SiteDto'> | undefined,
+): [string, string][] {
+  if (!site || typeof value !== 'string' || value === '' || faultOf(schema, value)) return [];
+  const domain = value.slice(value.lastIndexOf('@') + 1).toLowerCase();
+  if (domain === site.domain || domain.endsWith(`.${site.domain}`)) return [];
+  if (schema.format === 'hostname') return [[name, t('check.domainOutside', { domain: site.domain })]];
+  return schema.format === 'email' ? [[name, t('check.mailOutside', { domain: site.domain })]] : [];
 }

@@ -1,7 +1,6 @@
-import { Alert, Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
+import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle, IconInfoCircle } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
@@ -13,21 +12,13 @@ import { Answer } from '../../components/answer.js';
 import { cleanText } from '../../components/clean-text.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { requestOf, usePlan } from './plan-request.js';
+import { Steps } from './plan-steps.js';
+import { Touched } from './touched.js';
 
-const LayerGraph = lazy(async () => ({ default: (await import('../../components/layer-graph.js')).LayerGraph }));
-
-const EFFECT: Record<Dto<'TouchedDto'>['effect'], string> = {
-  created: 'green',
-  changed: 'blue',
-  restarted: 'orange',
-  removed: 'red',
-};
 const SEVERITY: Record<Dto<'DiagnosticDto'>['severity'], string> = { error: 'red', warning: 'orange', info: 'blue' };
 
 /** A plan: exactly what would be done, before it is. */
@@ -42,7 +33,7 @@ export function Page() {
 }
 
 function Plan({ of }: { of: Dto<'PlanDto'> }) {
-  const { t } = useTranslation('install');
+  const { t } = useTranslation(['install', 'problems']);
   const navigate = useNavigate();
   const account = useSession().data?.account;
   const apply = useMutation({
@@ -89,12 +80,22 @@ function Plan({ of }: { of: Dto<'PlanDto'> }) {
             <Alert
               key={`${finding.code} ${finding.subject} ${finding.message}`}
               color={SEVERITY[finding.severity]}
-              title={<ForeignText>{finding.subject}</ForeignText>}
+              title={
+                <>
+                  {t(`problems:${finding.code.replaceAll('.', '_')}`, { defaultValue: finding.code })}:{' '}
+                  <ForeignText>{finding.subject}</ForeignText>
+                </>
+              }
             >
-              <ForeignText>{finding.message}</ForeignText>
+              <Text size="sm" lang="en" component="div">
+                <ForeignText>{finding.message}</ForeignText>
+              </Text>
               {finding.remedy ? (
-                <Text size="sm" mt={4}>
-                  <b>{t('remedy')}:</b> <ForeignText>{finding.remedy}</ForeignText>
+                <Text size="sm" mt={4} component="div">
+                  <b>{t('remedy')}:</b>{' '}
+                  <span lang="en">
+                    <ForeignText>{finding.remedy}</ForeignText>
+                  </span>
                 </Text>
               ) : null}
             </Alert>
@@ -137,87 +138,10 @@ function Refused({ problem, plan }: { problem: Problem; plan: string }) {
               {t('again')}
             </Button>
           </Group>
-        ) : null}
+        ) : (
+          <Text size="sm">{t('staleElsewhere')}</Text>
+        )}
       </Stack>
     </Alert>
-  );
-}
-
-function Touched({ of }: { of: readonly Dto<'TouchedDto'>[] }) {
-  const { t } = useTranslation('install');
-  if (of.length === 0) return null;
-  return (
-    <Section title={t('touched')}>
-      <Scroll surface label={t('touched')}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('effect')}</Table.Th>
-              <Table.Th>{t('kind')}</Table.Th>
-              <Table.Th>{t('what')}</Table.Th>
-              <Table.Th>{t('detail')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {of.map((one) => (
-              <Table.Tr key={`${one.kind} ${one.name} ${one.effect} ${one.detail}`}>
-                <Table.Td>
-                  <Badge color={EFFECT[one.effect]} variant="light" tt="none" radius="sm">
-                    {t(`effects.${one.effect}`)}
-                  </Badge>
-                </Table.Td>
-                <Table.Td>{one.kind}</Table.Td>
-                <Table.Td>
-                  <ForeignText>{one.name}</ForeignText>
-                </Table.Td>
-                <Table.Td>{one.detail ? <ForeignText>{one.detail}</ForeignText> : null}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scroll>
-    </Section>
-  );
-}
-
-function Steps({ of }: { of: Dto<'PlanDto'> }) {
-  const { t } = useTranslation('install');
-  return (
-    <Section title={t('steps')}>
-      <Suspense fallback={<Loading />}>
-        <LayerGraph
-          label={t('steps')}
-          nodes={of.steps.map((step) => ({ id: step.id, label: step.label, about: step.subject, layer: step.layer }))}
-          edges={of.steps.flatMap((step) => step.after.map((before) => ({ from: before, to: step.id })))}
-        />
-      </Suspense>
-      <details>
-        <summary>{t('asTable')}</summary>
-        <Scroll label={t('steps')}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('layer')}</Table.Th>
-                <Table.Th>{t('step')}</Table.Th>
-                <Table.Th>{t('takes')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {[...of.steps]
-                .sort((a, b) => a.layer - b.layer)
-                .map((step) => (
-                  <Table.Tr key={step.id}>
-                    <Table.Td>{step.layer + 1}</Table.Td>
-                    <Table.Td>
-                      <ForeignText>{step.label}</ForeignText>
-                    </Table.Td>
-                    <Table.Td>{formatDuration(step.weightMs)}</Table.Td>
-                  </Table.Tr>
-                ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
-      </details>
-    </Section>
   );
 }

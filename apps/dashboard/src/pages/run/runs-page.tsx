@@ -1,11 +1,13 @@
-import { Button, Group, Select, Table } from '@mantine/core';
+import { Anchor, Button, Group, Select, Table, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { api, ask } from '../../api/client.js';
+import { api, ask, baseUrl } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { every } from '../../api/query-client.js';
+import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
@@ -19,19 +21,35 @@ import { StateBadge } from '../../components/state-badge.js';
 import { useSites } from '../sites/use-sites.js';
 
 const PAGE = 50;
+type RunState = Dto<'RunDto'>['state'];
+const STATES: readonly RunState[] = [
+  'running',
+  'cancelling',
+  'undoing',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'undone',
+  'left',
+];
 
 /** Every run there was, newest first. */
 export function Page() {
-  const { t } = useTranslation(['runs', 'run']);
+  const { t } = useTranslation(['runs', 'run', 'shell']);
   const [site, setSite] = useState<string | null>(null);
+  const [state, setState] = useState<RunState | null>(null);
+  const [who, setWho] = useState('');
+  const [actor] = useDebouncedValue(who.trim(), 300);
   const sites = useSites();
+  const query = { ...(site ? { site } : {}), ...(state ? { state } : {}), ...(actor ? { actor } : {}) };
+  const narrowed = Object.keys(query).length > 0;
   const runs = useInfiniteQuery({
-    queryKey: ['runs', site],
+    queryKey: ['runs', query],
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) =>
       ask(
         api.GET('/api/v1/runs', {
-          params: { query: { limit: PAGE, ...(site ? { site } : {}), ...(pageParam ? { before: pageParam } : {}) } },
+          params: { query: { limit: PAGE, ...query, ...(pageParam ? { before: pageParam } : {}) } },
           signal,
         }),
       ),
@@ -41,20 +59,44 @@ export function Page() {
   const rows = runs.data?.pages.flat() ?? [];
   return (
     <Frame title={t('title')} about={t('about')}>
-      {(sites.data?.length ?? 0) > 1 ? (
+      <Group gap="sm" align="flex-end">
         <Select
-          label={t('site')}
-          placeholder={t('allSites')}
-          data={(sites.data ?? []).map(({ name }) => name)}
-          value={site}
-          onChange={setSite}
+          label={t('filterState')}
+          placeholder={t('allStates')}
+          data={STATES.map((value) => ({ value, label: t(`shell:state.${value}`) }))}
+          value={state}
+          onChange={(value) => setState(value as RunState | null)}
           clearable
-          maw={280}
+          w={200}
         />
-      ) : null}
+        <TextInput
+          label={t('filterWho')}
+          placeholder={t('anybody')}
+          value={who}
+          onChange={(event) => setWho(event.currentTarget.value)}
+          w={200}
+        />
+        {(sites.data?.length ?? 0) > 1 ? (
+          <Select
+            label={t('site')}
+            placeholder={t('allSites')}
+            data={(sites.data ?? []).map(({ name }) => name)}
+            value={site}
+            onChange={setSite}
+            clearable
+            w={200}
+          />
+        ) : null}
+        <Anchor href={`${baseUrl}/api/v1/runs/export?${new URLSearchParams(query)}`} download size="sm">
+          {t('csv')}
+        </Anchor>
+      </Group>
       {runs.isPending ? <Loading /> : null}
       {runs.error ? <ProblemCard problem={toProblem(runs.error)} onRetry={() => void runs.refetch()} /> : null}
-      {runs.data && rows.length === 0 ? (
+      {runs.data && rows.length === 0 && narrowed ? (
+        <EmptyState title={t('nothing.title')} text={t('nothing.text')} />
+      ) : null}
+      {runs.data && rows.length === 0 && !narrowed ? (
         <EmptyState
           title={t('empty.title')}
           text={t('empty.text')}
@@ -74,6 +116,7 @@ export function Page() {
                 <Table.Th>{t('state')}</Table.Th>
                 <Table.Th>{t('site')}</Table.Th>
                 <Table.Th>{t('who')}</Table.Th>
+                <Table.Th>{t('from')}</Table.Th>
                 <Table.Th>{t('when')}</Table.Th>
                 <Table.Th>{t('time')}</Table.Th>
               </Table.Tr>
@@ -95,6 +138,7 @@ export function Page() {
                   <Table.Td>
                     <ForeignText>{run.actor}</ForeignText>
                   </Table.Td>
+                  <Table.Td>{run.address ?? '–'}</Table.Td>
                   <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
                   <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
                 </Table.Tr>

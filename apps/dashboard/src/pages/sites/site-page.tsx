@@ -1,22 +1,19 @@
-import { Alert, Badge, Button, Group, Progress, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { Alert, Badge, Group, Progress, Stack, Table, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { useParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
-import { toProblem } from '../../api/problem.js';
 import { every } from '../../api/query-client.js';
-import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
-import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
+import { Repin } from './repin.js';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -158,56 +155,5 @@ function Room({ free, total }: { free: number; total: number }) {
       <Text size="sm">{words}</Text>
       <Progress value={used} size="sm" color={used > 90 ? 'red' : 'bastide'} aria-label={words} />
     </Stack>
-  );
-}
-
-/** Another certificate than the confirmed one: nothing is sent until the admin has compared it on the node itself. */
-function Repin({ site, substrate }: { site: string; substrate: Dto<'SubstrateDto'> }) {
-  const { t } = useTranslation('sites');
-  const { data: session } = useSession();
-  const client = useQueryClient();
-  const [typed, setTyped] = useState('');
-  const repin = useMutation({
-    mutationFn: () =>
-      ask(
-        api.POST('/api/v1/sites/{name}/repin', {
-          params: { path: { name: site } },
-          body: { substrate: substrate.name, fingerprint: substrate.presented ?? '' },
-        }),
-      ),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['site', site] }),
-  });
-  const allowed = may(session?.account, 'admin', site);
-  const tail = (substrate.presented ?? '').slice(-11);
-  return (
-    <Alert color="red" title={t('repin.title')}>
-      <Stack gap="xs">
-        <Text size="sm">{t('repin.text')}</Text>
-        <Text size="sm">{t('repin.known')}</Text>
-        <CodeBlock>{substrate.fingerprint}</CodeBlock>
-        <Text size="sm">{t('repin.shown')}</Text>
-        <CodeBlock>{substrate.presented ?? ''}</CodeBlock>
-        <Text size="sm">{t('repin.compare')}</Text>
-        <CodeBlock copy>{'openssl x509 -in /etc/pve/local/pve-ssl.pem -noout -fingerprint -sha256'}</CodeBlock>
-        <TextInput
-          label={t('repin.type', { example: 'AB:CD:EF:01' })}
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-          maw={320}
-        />
-        {repin.error ? <ProblemCard problem={toProblem(repin.error)} /> : null}
-        <Group>
-          <Button
-            color="red"
-            disabled={!allowed || typed.trim().toUpperCase() !== tail}
-            loading={repin.isPending}
-            onClick={() => repin.mutate()}
-          >
-            {t('repin.trust')}
-          </Button>
-        </Group>
-        {allowed ? null : <Text size="xs">{t('needsAdmin')}</Text>}
-      </Stack>
-    </Alert>
   );
 }

@@ -12,7 +12,8 @@ import { ProblemCard } from '../../components/problem-card.js';
 import type { FieldSchema } from '../../components/schema-check.js';
 import { SchemaFields } from '../../components/schema-fields.js';
 import { Section } from '../../components/section.js';
-import { stackKey, usePlan } from './use-stack.js';
+import { usePlan } from '../install/plan-request.js';
+import { stackKey } from './use-stack.js';
 
 type Values = Record<string, unknown>;
 

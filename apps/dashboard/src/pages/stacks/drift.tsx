@@ -9,7 +9,8 @@ import type { Dto } from '../../api/types.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { stackKey, usePlan } from './use-stack.js';
+import { usePlan } from '../install/plan-request.js';
+import { stackKey } from './use-stack.js';
 
 interface Difference {
   readonly guest: string;

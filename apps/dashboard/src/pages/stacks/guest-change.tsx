@@ -7,7 +7,7 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { usePlan } from './use-stack.js';
+import { usePlan } from '../install/plan-request.js';
 
 interface Changed {
   readonly stack: Dto<'StackDto'>;

@@ -1,6 +1,5 @@
-import { Button, Code, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
+import { Button, Code, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
@@ -9,12 +8,11 @@ import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
-import { graphFits, LayerGraph } from '../../components/layer-graph.js';
-import { layersOf } from '../../components/layers.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { StateBadge } from '../../components/state-badge.js';
+import { Topology } from './topology.js';
 
 /** Tiles to the apps, first passwords, how the parts hang together. */
 export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: boolean }) {
@@ -84,68 +82,6 @@ function FirstPasswords({ id }: { id: string }) {
             {t('passwords.show')}
           </Button>
         </Group>
-      )}
-    </Section>
-  );
-}
-
-function Topology({ seen }: { seen: Dto<'StackDetailDto'> }) {
-  const { t } = useTranslation('stacks');
-  const [shown, setShown] = useState<'graph' | 'table'>(() => (graphFits() ? 'graph' : 'table'));
-  const graph = useMemo(() => {
-    const own = new Set(seen.instances.map((instance) => instance.name));
-    const all = [...new Set([...own, ...seen.bindings.map((binding) => binding.provider)])];
-    const edges = seen.bindings.map((binding) => ({ from: binding.consumer, to: binding.provider }));
-    // What is leant on stands left of what leans on it.
-    const layers = layersOf(all, edges);
-    const unique = [...new Map(edges.map((edge) => [`${edge.from} ${edge.to}`, edge])).values()];
-    return {
-      nodes: all.map((id) => ({
-        id,
-        label: id,
-        about: seen.instances.find((instance) => instance.name === id)?.guests[0]?.zone ?? '',
-        layer: layers.get(id) ?? 0,
-        ...(own.has(id) ? { colour: 'bastide' } : {}),
-      })),
-      edges: unique.map(({ from, to }) => ({ from: to, to: from })),
-    };
-  }, [seen]);
-  return (
-    <Section title={t('topology')}>
-      <SegmentedControl
-        w="fit-content"
-        value={shown}
-        onChange={(value) => setShown(value as 'graph' | 'table')}
-        data={[
-          { value: 'graph', label: t('graph') },
-          { value: 'table', label: t('table') },
-        ]}
-      />
-      {shown === 'graph' ? (
-        <LayerGraph {...graph} label={t('topology')} />
-      ) : (
-        <Scroll label={t('topology')}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('consumer')}</Table.Th>
-                <Table.Th>{t('uses')}</Table.Th>
-                <Table.Th>{t('provider')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {seen.bindings.map((binding) => (
-                <Table.Tr key={`${binding.consumer} ${binding.requirement}`}>
-                  <Table.Td>{binding.consumer}</Table.Td>
-                  <Table.Td>
-                    {binding.requirement} ({binding.interface})
-                  </Table.Td>
-                  <Table.Td>{binding.provider}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
       )}
     </Section>
   );

@@ -5,7 +5,7 @@ import type { Dto } from '../../api/types.js';
 import { ConfirmName } from '../../components/confirm-name.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
-import { usePlan } from './use-stack.js';
+import { usePlan } from '../install/plan-request.js';
 
 /** The way out: the name typed, then a plan that shows what goes, then the run. */
 export function Remove({ seen }: { seen: Dto<'StackDetailDto'> }) {

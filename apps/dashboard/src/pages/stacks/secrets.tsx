@@ -8,7 +8,8 @@ import { Answer } from '../../components/answer.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
-import { stackKey, usePlan } from './use-stack.js';
+import { usePlan } from '../install/plan-request.js';
+import { stackKey } from './use-stack.js';
 
 /** Which secrets there are. Revealing one goes into the audit; it is gone from the screen when one leaves it. */
 export function Secrets({ seen }: { seen: Dto<'StackDetailDto'> }) {

@@ -1,9 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { every } from '../../api/query-client.js';
-import type { Dto } from '../../api/types.js';
-import { paths } from '../../app/paths.js';
 
 export const stackKey = (id: string) => ['stack', id] as const;
 
@@ -34,14 +31,5 @@ export function useCheckNow(id: string) {
   return useMutation({
     mutationFn: () => ask(api.POST('/api/v1/stacks/{id}/check', { params: { path: { id } } })),
     onSettled: () => client.invalidateQueries({ queryKey: [...stackKey(id), 'checks'] }),
-  });
-}
-
-/** Makes a plan of a change and shows it: nothing is done before it is applied there. */
-export function usePlan() {
-  const navigate = useNavigate();
-  return useMutation({
-    mutationFn: (wanted: Dto<'PlanRequestDto'>) => ask(api.POST('/api/v1/plans', { body: wanted })),
-    onSuccess: (plan) => navigate(paths.plan(plan.id)),
   });
 }

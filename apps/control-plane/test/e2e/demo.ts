@@ -162,8 +162,8 @@ export class Demo {
   }
 
   /** What the lab itself says, past the control plane. */
-  async lab(method: string, path: string): Promise<any> {
-    return labFetch(JSON.parse(readFileSync(join(this.state, 'lab', 'access.json'), 'utf8')), method, path);
+  async lab(method: string, path: string, form: Readonly<Record<string, string>> = {}): Promise<any> {
+    return labFetch(JSON.parse(readFileSync(join(this.state, 'lab', 'access.json'), 'utf8')), method, path, form);
   }
 }
 

@@ -1,17 +1,16 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { components } from '../../../../docs/reference/openapi.js';
 import { collect, nestedPairs, pairs, type Session, withSession } from '../context.js';
-import { EXIT, type ExitCode, Failure, take } from '../failure.js';
+import { EXIT, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
-import { note, paint, print, safe, show, table, when } from '../output.js';
-import { findStack, type Stack, stackOrFail } from './find-stack.js';
+import { paint, safe, show, table, when } from '../output.js';
+import { carryOut, hasErrors, type Plan, type RunOptions, runOptions, showLinks } from './carry-out.js';
+import { findStack, stackOrFail } from './find-stack.js';
 import { addStackViews } from './stack-views.js';
 
-type Plan = components['schemas']['PlanDto'];
 type GuestSize = components['schemas']['GuestSizeRequestDto'];
 
-interface WantedOptions {
+interface WantedOptions extends RunOptions {
   site: string;
   name?: string;
   set?: string[];
@@ -21,9 +20,6 @@ interface WantedOptions {
   resize?: string[];
   move?: string[];
   rotate?: string[];
-  yes?: boolean;
-  detach?: boolean;
-  logs?: boolean;
 }
 
 const wantedOptions = (command: Command): Command =>
@@ -41,12 +37,6 @@ const wantedOptions = (command: Command): Command =>
     )
     .option('--move <instance.guest=node>', 'take a guest to another node', collect)
     .option('--rotate <instance.secret>', 'make a secret, or those of a requirement, anew', collect);
-
-const runOptions = (command: Command): Command =>
-  command
-    .option('-y, --yes', 'apply without asking')
-    .option('--detach', 'start the run and return')
-    .option('--logs', 'show every log line');
 
 async function makePlan(session: Session, target: string, options: WantedOptions, remove = false): Promise<Plan> {
   const existing = await findStack(session, options.site, options.name ?? target);
@@ -91,47 +81,6 @@ function guestSizes(values: readonly string[]): GuestSize[] {
     sizes.set(guest, size);
   }
   return [...sizes.values()];
-}
-
-const hasErrors = (plan: Plan): boolean => plan.findings.some((finding) => finding.severity === 'error');
-
-/** Shows the plan, asks, applies, follows. */
-async function carryOut(session: Session, plan: Plan, options: WantedOptions): Promise<ExitCode> {
-  const { connection, format } = session;
-  if (format === 'text') print(safe(plan.text));
-  if (hasErrors(plan)) {
-    if (format === 'json') print(JSON.stringify(plan, null, 2));
-    return EXIT.refused;
-  }
-  if (plan.steps.length === 0) {
-    if (format === 'json') print(JSON.stringify(plan, null, 2));
-    return EXIT.ok;
-  }
-  if (!options.yes && !(await confirm('Apply this plan?'))) {
-    note(`not applied; later: bastide apply ${plan.id} --hash ${plan.hash}`);
-    return EXIT.ok;
-  }
-  const run = take(
-    await connection.api.POST('/api/v1/plans/{id}/apply', {
-      params: { path: { id: plan.id } },
-      body: { hash: plan.hash },
-    }),
-  );
-  if (options.detach) {
-    show(format, run, () => `started ${run.id}; bastide run follow ${run.id}`);
-    return EXIT.ok;
-  }
-  return follow(connection, run.id, { format, logs: options.logs ?? false });
-}
-
-async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Failure(EXIT.usage, 'there is nobody to ask: add --yes to apply');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 export function addStackCommands(program: Command): void {
@@ -297,17 +246,4 @@ export function addStackCommands(program: Command): void {
       return carryOut(session, await makePlan(session, found.name, { site: found.site }, true), options);
     }),
   );
-}
-
-async function showLinks(session: Session, stack: Stack | undefined): Promise<void> {
-  if (!stack) return;
-  const view = take(await session.connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id: stack.id } } }));
-  if (view.links.length > 0)
-    print(
-      `\n${table(
-        ['LINK', 'URL'],
-        view.links.map((link) => [link.title, link.url]),
-      )}`,
-    );
-  note(paint.dim(`first passwords: bastide stack credentials ${stack.name}`));
 }

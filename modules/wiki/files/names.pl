@@ -1,5 +1,5 @@
 # Text on stdin; on stdout the same with every name at or below the old domain put below the new one. Arguments: the old
-# domain, the new one. Whole names alone: demo.test is in neither xdemo.test nor demo.test.example. May be done twice, also
+# domain, the new one. Whole names alone: a.example is in neither xa.example nor a.example.org. May be done twice, also
 # where the new domain lies in the old one.
 use strict;
 use warnings;

@@ -55,7 +55,11 @@ export function movedStack(
   stack: WantedStack,
   { from, to, rewrite }: Pick<DomainOrder, 'from' | 'to' | 'rewrite'>,
 ): WantedStack {
-  if (!rewrite) return stack;
+  // A parameter that is the domain itself has no other meaning than to follow it.
+  const parameters = Object.fromEntries(
+    Object.entries(stack.parameters).map(([name, value]) => [name, value === from ? to : value]),
+  );
+  if (!rewrite) return { ...stack, parameters };
   return {
     ...stack,
     parameters: rewritten(stack.parameters, from, to) as WantedStack['parameters'],

@@ -17,6 +17,7 @@ import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
+import { DomainSection } from './domain-section.js';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -62,6 +63,7 @@ export function Page() {
               </Table>
             </Scroll>
           </Section>
+          <DomainSection key={seen.domain} site={seen} />
           <Doctor site={seen.name} />
           <Section title={t('document')}>
             <Text size="sm" c="dimmed">

@@ -217,16 +217,15 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
       again.start,
     ]);
   }
-  const carried = member.guests.map((g) => stepIds.hook(draft, 'rename', g));
-  if (work.renameHook.length > 0) {
-    addHook(draft, guest, 'rename', [...configured, ...configures, ...own('ready-again')]);
-  }
+  // In another domain a provider is well again, and rid of the old one, when all it serves has its new name.
+  const served = isRenamed(member)
+    ? [...draft.bindings, ...draft.reprovided].filter((b) => b.provider === member).map((b) => stepIds.bind(draft, b))
+    : [];
+  const after = [...configured, ...configures, ...own('ready-again'), ...served];
+  if (work.renameHook.length > 0) addHook(draft, guest, 'rename', after);
   if (work.check && hasHook(member, 'check')) {
-    // A provider is well again when all it serves has its new name.
-    const served = isRenamed(member)
-      ? [...draft.bindings, ...draft.reprovided].filter((b) => b.provider === member).map((b) => stepIds.bind(draft, b))
-      : [];
-    addHook(draft, guest, 'check', [...configured, ...configures, ...own('ready-again'), ...carried, ...served]);
+    const carried = member.guests.map((g) => stepIds.hook(draft, 'rename', g));
+    addHook(draft, guest, 'check', [...after, ...carried]);
   }
 }
 

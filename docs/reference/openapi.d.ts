@@ -52,6 +52,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{name}/domain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["sitedomain_look"];
+        put?: never;
+        post: operations["sitedomain_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites": {
         parameters: {
             query?: never;
@@ -1133,6 +1149,76 @@ export interface components {
                 [key: string]: components["schemas"]["NeedsDto"];
             };
         };
+        HandSetValueDto: {
+            /** @example site: adminEmail */
+            subject: string;
+            before: string;
+            after: string;
+        };
+        DomainOutlookDto: {
+            from: string;
+            to: string;
+            stacks: string[];
+            /** @description Set by hand, and naming the old domain. */
+            values: components["schemas"]["HandSetValueDto"][];
+        };
+        DomainRequestDto: {
+            /** @example town.example */
+            domain: string;
+            /**
+             * @description Whether values set by hand that name the old domain are rewritten.
+             * @default true
+             */
+            rewrite: boolean;
+        };
+        PlannedStepDto: {
+            id: string;
+            /** @description kind and its arguments */
+            step: {
+                [key: string]: unknown;
+            };
+            subject: string;
+            label: string;
+            after: string[];
+            weightMs: number;
+            deadlineMs: number;
+            layer: number;
+        };
+        TouchedDto: {
+            kind: string;
+            name: string;
+            /** @enum {string} */
+            effect: "created" | "changed" | "restarted" | "removed";
+            detail?: string;
+        };
+        EstimateDto: {
+            /** @description Along the longest chain, milliseconds. */
+            wallMs: number;
+            sumMs: number;
+            longestChain: string[];
+        };
+        DomainChangeDto: {
+            from: string;
+            to: string;
+        };
+        PlanDto: {
+            id: string;
+            stack: string;
+            stackName: string;
+            site: string;
+            /** @enum {string} */
+            operation: "install" | "change" | "remove";
+            steps: components["schemas"]["PlannedStepDto"][];
+            findings: components["schemas"]["DiagnosticDto"][];
+            blastRadius: components["schemas"]["TouchedDto"][];
+            estimate: components["schemas"]["EstimateDto"];
+            /** @description The plan gives the whole site another domain. */
+            domain?: components["schemas"]["DomainChangeDto"];
+            hash: string;
+            createdAt: number;
+            /** @description The plan as text for people. */
+            text: string;
+        };
         SiteDto: {
             name: string;
             domain: string;
@@ -1302,48 +1388,6 @@ export interface components {
             restore?: string[];
             /** @description Plan the removal of the stack. */
             remove?: boolean;
-        };
-        PlannedStepDto: {
-            id: string;
-            /** @description kind and its arguments */
-            step: {
-                [key: string]: unknown;
-            };
-            subject: string;
-            label: string;
-            after: string[];
-            weightMs: number;
-            deadlineMs: number;
-            layer: number;
-        };
-        TouchedDto: {
-            kind: string;
-            name: string;
-            /** @enum {string} */
-            effect: "created" | "changed" | "restarted" | "removed";
-            detail?: string;
-        };
-        EstimateDto: {
-            /** @description Along the longest chain, milliseconds. */
-            wallMs: number;
-            sumMs: number;
-            longestChain: string[];
-        };
-        PlanDto: {
-            id: string;
-            stack: string;
-            stackName: string;
-            site: string;
-            /** @enum {string} */
-            operation: "install" | "change" | "remove";
-            steps: components["schemas"]["PlannedStepDto"][];
-            findings: components["schemas"]["DiagnosticDto"][];
-            blastRadius: components["schemas"]["TouchedDto"][];
-            estimate: components["schemas"]["EstimateDto"];
-            hash: string;
-            createdAt: number;
-            /** @description The plan as text for people. */
-            text: string;
         };
         ApplyRequestDto: {
             /** @description The hash of the plan that was reviewed. */
@@ -1971,6 +2015,70 @@ export interface operations {
                 };
                 content: {
                     "image/svg+xml": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sitedomain_look: {
+        parameters: {
+            query: {
+                domain: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainOutlookDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    sitedomain_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DomainRequestDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDto"];
                 };
             };
             default: {

@@ -5,7 +5,7 @@ import { DirectoryCatalogue } from '../src/adapters/catalogue/directory-catalogu
 import { hasErrors } from '../src/domain/diagnostic.js';
 import { renderPlan } from '../src/domain/plan/render-plan.js';
 import { Planning } from '../src/domain/plan/testing/planning.js';
-import { wantedStack } from '../src/domain/plan/testing/sample-site.js';
+import { SITE, wantedStack } from '../src/domain/plan/testing/sample-site.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const catalogue = await new DirectoryCatalogue({ modules: ['modules'], blueprints: ['blueprints'] }).load();
@@ -32,4 +32,19 @@ describe('the plan of a blueprint on an empty site', () => {
       expect(planning.plan(wanted).steps).toEqual([]);
     },
   );
+
+  it('of another domain for team is the reviewed one in expected-domain-change.txt, and empty once it is through', () => {
+    const wanted = wantedStack({ name: 'team', blueprint: { name: 'team', version: '1.0.0' }, parameters: {} });
+    const planning = new Planning(sha256, undefined, { catalogue });
+    planning.apply(wanted);
+    const site = { ...SITE, domain: 'town.example', adminEmail: 'admin@town.example' };
+    const values = [{ subject: 'site: adminEmail', before: SITE.adminEmail, after: site.adminEmail }];
+    const orders = { domain: { from: SITE.domain, to: site.domain, rewrite: true, values } };
+    const plan = planning.apply(wanted, { orders, site });
+    const file = join('blueprints', 'team', 'expected-domain-change.txt');
+    if (update) writeFileSync(file, renderPlan(plan));
+    expect(renderPlan(plan)).toBe(readFileSync(file, 'utf8'));
+    expect(planning.plan(wanted, { site }).steps).toEqual([]);
+    expect(JSON.stringify(planning.world.recorded)).not.toContain(SITE.domain);
+  });
 });

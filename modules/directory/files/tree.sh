@@ -1,10 +1,20 @@
 # Reading and changing the tree as local root through ldapi (peer credentials, no password). Sourced after hook.sh.
 # shellcheck shell=bash
-DOMAIN=$(ask .site.domain)
 # shellcheck disable=SC2034 # for the hooks
-BASE="dc=${DOMAIN//./,dc=}"
+DOMAIN=$(ask .site.domain)
+# The suffix is made from the domain once and stays, whatever the site is called later: every entry, membership and access
+# rule of the applications is named by it. It lies with the entries; before that it stood in the loaded configuration only.
+BASE_FILE=$(jq -r '.guest.volumes.data.path // "/var/lib/ldap"' "$BASTIDE_INPUT")/bastide/base
+if [ -s "$BASE_FILE" ]; then
+  BASE=$(cat "$BASE_FILE")
+elif [ -s /etc/ldap/bastide.loaded.ldif ]; then
+  BASE=$(sed -n 's/^olcSuffix: *//p' /etc/ldap/bastide.loaded.ldif | head -n 1)
+else
+  BASE="dc=${DOMAIN//./,dc=}"
+fi
+BASE_LABEL=${BASE#dc=}
 # shellcheck disable=SC2034
-BASE_LABEL=${DOMAIN%%.*}
+BASE_LABEL=${BASE_LABEL%%,*}
 LOCAL=(-Q -Y EXTERNAL -H ldapi:///)
 
 wait_for_directory() {

@@ -1,4 +1,4 @@
-# In: a hook's input; $zones: [["demo.test.", …]]. Out: {zone, name, type, content, ttl} or {problem}.
+# In: a hook's input; $zones: [["site.example.", …]]. Out: {zone, name, type, content, ttl} or {problem}.
 def absolute: if endswith(".") then . else . + "." end;
 def is_v4: test("^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\\.(?!$)|$)){4}$");
 def is_v6: test("^[0-9a-fA-F:.]+$") and contains(":");

@@ -51,6 +51,12 @@ caddy_api() {
   [[ $status == 2* ]]
 }
 
+# forget_host HOST: the certificate of a name that nobody serves any more is of no use to anyone.
+forget_host() {
+  if find "$routes" -name '*.json' -print0 | xargs -0r cat | jq -es --arg h "$1" 'any(.[]; .host == $h)' >/dev/null; then return 0; fi
+  rm -rf "/var/lib/caddy/.local/share/caddy/certificates/local/${1:?}"
+}
+
 # shellcheck disable=SC2120  # the argument is for configure
 # apply: derive the configuration from site and routes, have Caddy take it without dropping a connection.
 # An unusable configuration is refused by Caddy as a whole; the old one stays in force and on disk.

@@ -48,8 +48,8 @@ rebuild() {
       echo "::error LemonLDAP::NG did not take the new configuration."
       exit 1
     }
-    # Old versions hold old secrets.
-    find /var/lib/lemonldap-ng/conf -name 'lmConf-*.json' -printf '%f\n' | sort -t- -k2 -n | head -n -2 |
+    # Old versions hold old secrets and old names.
+    find /var/lib/lemonldap-ng/conf -name 'lmConf-*.json' -printf '%f\n' | sort -t- -k2 -n | head -n -1 |
       while IFS= read -r old; do rm -f "/var/lib/lemonldap-ng/conf/$old"; done
   fi
   digest=$(cat "$work/next.essence" /etc/default/lemonldap-ng-fastcgi-server "$STATE/ldap-ca.crt" | sha256sum)

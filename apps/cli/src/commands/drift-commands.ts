@@ -3,8 +3,8 @@ import type { components } from '../../../../docs/reference/openapi.js';
 import { type Session, withSession } from '../context.js';
 import { EXIT, Failure, take } from '../failure.js';
 import { note, paint, print, safe, show, table, when } from '../output.js';
+import { carryOut, type RunOptions, runOptions } from './carry-out.js';
 import { stackOrFail } from './find-stack.js';
-import { carryOut, type RunOptions, runOptions } from './run-plan.js';
 
 type Guest = components['schemas']['LiveGuestDto'];
 type Drift = components['schemas']['DriftDto'];

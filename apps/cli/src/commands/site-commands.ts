@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml';
 import { collect, type Session, withSession } from '../context.js';
 import { EXIT, Failure, take } from '../failure.js';
 import { note, paint, print, safe, show, table, when } from '../output.js';
+import { addDomainCommand } from './domain-command.js';
 
 async function examine({ connection, format }: Session, site: string): Promise<typeof EXIT.ok | typeof EXIT.runFailed> {
   const findings = take(await connection.api.POST('/api/v1/sites/{name}/doctor', { params: { path: { name: site } } }));
@@ -220,6 +221,7 @@ export function addSiteCommands(program: Command): void {
         print(String(take(answer as never)).trimEnd());
       }),
     );
+  addDomainCommand(site);
   program
     .command('doctor')
     .argument('[site]', 'site', 'demo')

@@ -3,13 +3,12 @@ import type { components } from '../../../../docs/reference/openapi.js';
 import { collect, nestedPairs, pairs, type Session, withSession } from '../context.js';
 import { EXIT, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
-import { note, paint, print, safe, show, table, when } from '../output.js';
+import { paint, safe, show, table, when } from '../output.js';
+import { carryOut, hasErrors, type Plan, type RunOptions, runOptions, showLinks } from './carry-out.js';
 import { addDriftCommands } from './drift-commands.js';
-import { findStack, type Stack, stackOrFail } from './find-stack.js';
-import { carryOut, hasErrors, type RunOptions, runOptions } from './run-plan.js';
+import { findStack, stackOrFail } from './find-stack.js';
 import { addStackViews } from './stack-views.js';
 
-type Plan = components['schemas']['PlanDto'];
 type GuestSize = components['schemas']['GuestSizeRequestDto'];
 
 interface WantedOptions extends RunOptions {
@@ -249,17 +248,4 @@ export function addStackCommands(program: Command): void {
       return carryOut(session, await makePlan(session, found.name, { site: found.site }, true), options);
     }),
   );
-}
-
-async function showLinks(session: Session, stack: Stack | undefined): Promise<void> {
-  if (!stack) return;
-  const view = take(await session.connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id: stack.id } } }));
-  if (view.links.length > 0)
-    print(
-      `\n${table(
-        ['LINK', 'URL'],
-        view.links.map((link) => [link.title, link.url]),
-      )}`,
-    );
-  note(paint.dim(`first passwords: bastide stack credentials ${stack.name}`));
 }

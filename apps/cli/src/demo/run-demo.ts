@@ -105,18 +105,19 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
 
   await switchFirewallOn(facts);
   await bootGuests(facts);
-  const document = demoSite(
-    {
-      url: facts.url,
-      fingerprint: facts.fingerprint,
-      hostAddress: labNames(options.labName, join(state, 'lab')).hostAddress,
-      network,
-    },
-    options.domain,
-  );
+  const documentOf = (domain: string) =>
+    demoSite(
+      {
+        url: facts.url,
+        fingerprint: facts.fingerprint,
+        hostAddress: labNames(options.labName, join(state, 'lab')).hostAddress,
+        network,
+      },
+      domain,
+    );
   const offer = join(state, 'lab-site.json');
   const credentials = { 'pve-token': facts.token };
-  await writeFile(offer, JSON.stringify({ document, credentials }), { mode: 0o600 });
+  await writeFile(offer, JSON.stringify({ document: documentOf(options.domain), credentials }), { mode: 0o600 });
   note('starting the control plane …');
   const url = `http://127.0.0.1:${options.port}`;
   const controlPlane = new Child(
@@ -143,10 +144,13 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     await dashboard(state, url);
     return EXIT.ok;
   }
+  // A domain that was changed since is the site's own by now.
+  const known = take(await connection.api.GET('/api/v1/sites')).find(({ name }) => name === 'demo');
+  const domain = known?.domain ?? options.domain;
   take(
     await connection.api.PUT('/api/v1/sites/{name}', {
       params: { path: { name: 'demo' } },
-      body: { document, credentials },
+      body: { document: documentOf(domain), credentials },
     }),
   );
   await finishOpenRun(connection, options.blueprint);
@@ -172,7 +176,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     const exit = await follow(connection, run.id, { format: 'text', logs: false });
     if (exit !== EXIT.ok) return exit;
   }
-  await welcome(connection, options, state, url);
+  await welcome(connection, { ...options, domain }, state, url);
   await dashboard(state, url);
   return EXIT.ok;
 }

@@ -29,6 +29,7 @@ import { RunControl } from '../application/runs/run-control.js';
 import type { RunStore } from '../application/runs/run-store.port.js';
 import { UndoRun } from '../application/runs/undo-run.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
+import { ChangeDomain } from '../application/sites/change-domain.js';
 import { ConnectSite, ExamineSite } from '../application/sites/connect-site.js';
 import { DescribeSite } from '../application/sites/describe-site.js';
 import { PrepareSite } from '../application/sites/prepare-site.js';
@@ -133,6 +134,7 @@ export const useCases: Provider[] = [
     [PLAN_WORLD, http.RUN_STORE, QUEUE],
     (world: PlanWorld, runs: KyselyRunStore, queue: BullmqStepQueue) => new ApplyPlan(world, runs, queue),
   ),
+  from(http.CHANGE_DOMAIN, [PLAN_WORLD], (world: PlanWorld) => new ChangeDomain(world)),
   from(
     http.CONNECT_SITE,
     [http.STACK_STORE, SECRETS],

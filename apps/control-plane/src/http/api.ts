@@ -14,6 +14,7 @@ import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SecretsController } from './controllers/secrets.controller.js';
 import { SessionController } from './controllers/session.controller.js';
+import { SiteDomainController } from './controllers/site-domain.controller.js';
 import { SitesController } from './controllers/sites.controller.js';
 import { StacksController } from './controllers/stacks.controller.js';
 import { TokensController } from './controllers/tokens.controller.js';
@@ -22,6 +23,7 @@ import { requestValidation } from './validation.js';
 
 export const CONTROLLERS = [
   CatalogueController,
+  SiteDomainController,
   SitesController,
   PlansController,
   OverviewController,

@@ -28,6 +28,7 @@ export const AUDIT_LOG = Symbol('AUDIT_LOG');
 export const RENDER_SITE = Symbol('RENDER_SITE');
 export const READ_OFFER = Symbol('READ_OFFER');
 export const PREPARE_SITE = Symbol('PREPARE_SITE');
+export const CHANGE_DOMAIN = Symbol('CHANGE_DOMAIN');
 export const DESCRIBE_SITE = Symbol('DESCRIBE_SITE');
 export const SECRET_STORE = Symbol('SECRET_STORE');
 export const PARSE_SITE = Symbol('PARSE_SITE');

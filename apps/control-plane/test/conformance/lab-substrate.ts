@@ -211,7 +211,10 @@ function byHand(
       const config = (await guest.config.$get()) as Record<string, unknown>;
       const { status } = (await guest.status.current.$get()) as { status: string };
       const name = String(config.hostname ?? config.name);
-      return { running: status === 'running', name, memoryMiB: Number(config.memory ?? 512) };
+      const pending = (await guest.pending.$get()) as { key?: unknown; value?: unknown; pending?: unknown }[];
+      const row = pending.find(({ key }) => key === 'searchdomain');
+      const searchDomain = (row?.pending ?? row?.value) as string | undefined;
+      return { running: status === 'running', name, memoryMiB: Number(config.memory ?? 512), searchDomain };
     },
     firewall: async (vmid) => {
       const { firewall } = await must(vmid);

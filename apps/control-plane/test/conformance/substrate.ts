@@ -27,8 +27,10 @@ export interface SubstrateUnderTest {
     move(vmid: number, node: string): Promise<void>;
     /** A clone as somebody makes it by hand: it copies notes and tags. */
     copy(vmid: number, to: number): Promise<void>;
-    /** What is there at that id. */
-    look(vmid: number): Promise<{ running: boolean; name: string; memoryMiB: number } | undefined>;
+    /** What is there at that id; its search domain as of its next start. */
+    look(
+      vmid: number,
+    ): Promise<{ running: boolean; name: string; memoryMiB: number; searchDomain: string | undefined } | undefined>;
     /** The guest's firewall as it is in force. */
     firewall(vmid: number): Promise<{ closed: boolean; rules: readonly string[] }>;
     /** Adds an inbound rule that is not ours. */
@@ -197,6 +199,7 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
         () => substrate.resizeGuest(owned, { cpus: 4, memoryMiB: 4096, reboot: true }, context()),
         () => substrate.growDisk(owned, 'root', 50, context()),
         () => substrate.moveGuest(owned, 'lab2', true, context()),
+        () => substrate.setSearchDomain(owned, 'town.example', context()),
         () => substrate.setFirewall(owned, [], context()),
         () => substrate.snapshotGuest(owned, 'mine', context()),
         () => substrate.rollbackGuest(owned, 'mine', context()),
@@ -339,6 +342,22 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
           await world.substrate.moveGuest(owned, to, false, context());
           expect(await find(owned.guest)).toMatchObject({ node: to, status: 'stopped' });
           await world.substrate.destroyGuest(owned, context());
+        }
+      },
+    );
+
+    it_(
+      'gives a container and a machine another domain, while they run and while they do not; twice is once',
+      async () => {
+        for (const made of [given(), given({ kind: 'vm', image: world.template, diskGiB: 8 })]) {
+          const owned = await create(made);
+          expect((await world.hand.look(owned.at.vmid))?.searchDomain).toBe(made.spec.domain);
+          for (const domain of ['town.example', 'village.example', 'village.example']) {
+            await world.substrate.setSearchDomain(owned, domain, context());
+            expect((await world.hand.look(owned.at.vmid))?.searchDomain).toBe(domain);
+            await world.substrate.startGuest(owned, context());
+          }
+          expect((await find(owned.guest))?.status).toBe('running');
         }
       },
     );

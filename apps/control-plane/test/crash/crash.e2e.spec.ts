@@ -111,6 +111,52 @@ describe('an install of team whose workers die', () => {
     await remove(world);
   }, 300_000);
 
+  it('X6: another domain for the site ends like an undisturbed change, though the worker was killed within every step; broken off, it is turned back', async () => {
+    const world = product.world('domain');
+    await staff({ count: 1, world });
+    await product.ends((await product.begin(team)).run, 'succeeded', 60_000);
+    await product.ends((await product.changeDomain('town', 'village.example')).run, 'succeeded', 60_000);
+    const undisturbed = await look(world);
+    expect(JSON.stringify(undisturbed)).not.toContain('town.test');
+    await product.ends((await product.changeDomain('town', 'town.test')).run, 'succeeded', 60_000);
+    await crew?.stop();
+    expect(await look(world)).toEqual(calm);
+
+    const { plan, run } = await product.changeDomain('town', 'village.example');
+    // One death for each step, at its beginning, in its middle and after its end in turn.
+    const kills = Object.fromEntries(
+      Object.entries(everyBoundary(plan.steps)).map(([step, points], place) => [step, [points[place % 3]!]]),
+    );
+    planKills(world, kills);
+    await staff({ count: 1, world, leaseMs: 600, sweepMs: 150 });
+    await product.ends(run, 'succeeded', 120_000);
+    await crew?.stop();
+    expect(diedIn(world).length).toBe(faultsOf(kills));
+    expect(await look(world)).toEqual(undisturbed);
+    const ran = hooksIn(world)
+      .filter(({ unit }) => unit.startsWith(`bastide-${run.toLowerCase().replace('_', '-')}-`))
+      .map(({ guest, hook, binding }) => `${guest} ${hook} ${binding ?? ''}`);
+    expect(ran.length).toBeGreaterThan(20);
+    expect(ran.filter((one, place) => ran.indexOf(one) !== place)).toEqual([]);
+    process.stderr.write(
+      `crash score: ${diedIn(world).length} of ${faultsOf(kills)} faults of a domain change survived (${plan.steps.length} steps)\n`,
+    );
+
+    // On the way back it is cancelled; the domain it came from is the way out, and asking again finishes it.
+    await staff({ count: 1, world, hookMs: 150 });
+    const back = await product.changeDomain('town', 'town.test');
+    await expect(product.begin({ site: 'town', stack: 'team' })).rejects.toThrow('stack.busy');
+    await delay(600);
+    await product.ask('POST', `/runs/${back.run}/cancel`, {});
+    await product.ends(back.run, 'cancelled', 60_000);
+    await product.ends((await product.changeDomain('town', 'village.example')).run, 'succeeded', 60_000);
+    expect(await look(world)).toEqual(undisturbed);
+    await product.ends((await product.changeDomain('town', 'town.test')).run, 'succeeded', 60_000);
+    await crew?.stop();
+    expect(await look(world)).toEqual(calm);
+    await remove(world);
+  }, 300_000);
+
   it('B14: two workers killed in turn, Redis flushed and restarted, PostgreSQL restarted: the same end', async () => {
     const world = product.world('servers');
     const { run } = await product.begin(team);

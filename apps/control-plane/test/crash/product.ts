@@ -143,7 +143,15 @@ export class Product {
 
   /** Plans and applies; returns plan and run. */
   async begin(wanted: { site: string; stack: string; blueprint?: string; remove?: boolean }, api = 0): Promise<Begun> {
-    const plan = await this.ask('POST', '/plans', wanted, api);
+    return this.apply(await this.ask('POST', '/plans', wanted, api), api);
+  }
+
+  /** Plans and applies another domain for a site. */
+  async changeDomain(site: string, domain: string): Promise<Begun> {
+    return this.apply(await this.ask('POST', `/sites/${site}/domain`, { domain }), 0);
+  }
+
+  private async apply(plan: any, api: number): Promise<Begun> {
     const errors = plan.findings.filter(({ severity }: { severity: string }) => severity === 'error');
     if (errors.length > 0) throw new Error(JSON.stringify(errors));
     return { plan, run: (await this.ask('POST', `/plans/${plan.id}/apply`, { hash: plan.hash }, api)).id };

@@ -120,7 +120,10 @@ export class ScriptedGuestShell implements GuestShell {
     }
     if (binding !== undefined) {
       const kept = this.at(guest, 'kept', binding.id);
-      if (job.hook.startsWith('provide-')) writeFileSync(kept, job.hook, { flag: 'wx' });
+      // Another run may provide again; within one it happens once.
+      const run = /^bastide-run-[a-z0-9]+/.exec(job.unit)?.[0] ?? job.unit;
+      const again = existsSync(kept) && readFileSync(kept, 'utf8') !== run;
+      if (job.hook.startsWith('provide-')) writeFileSync(kept, run, { flag: again ? 'w' : 'wx' });
       if (job.hook.startsWith('withdraw-')) rmSync(kept);
     }
     return true;

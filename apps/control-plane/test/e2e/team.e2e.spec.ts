@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { moduleStories } from '../modules/module-stories.js';
 import { Demo } from './demo.js';
+import { domainStory } from './domain-story.js';
 import { Person } from './person.js';
 import { CommandLines, everythingIn, socketOf, storedSecrets } from './secret-sweep.js';
 import { trustingBrowser } from './trusting-browser.js';
@@ -160,6 +161,12 @@ story('the blueprint team on a fresh lab', () => {
     expect(found).toEqual([]);
   }, 120_000);
 
+  domainStory(demo, 'team', 'town.example', {
+    gateway: () => gateway,
+    ca: () => ca,
+    password: () => adminPassword,
+  });
+
   it(
     'finds everything as it was when it is started again',
     async () => {
@@ -168,7 +175,7 @@ story('the blueprint team on a fresh lab', () => {
       const plan = (await demo.cli('plan', 'team')).json();
       expect(plan.steps).toEqual([]);
       expect(
-        (await new Person(gateway, ca).signIn('https://wiki.demo.test/notes:first', 'admin', adminPassword)).body,
+        (await new Person(gateway, ca).signIn('https://wiki.town.example/notes:first', 'admin', adminPassword)).body,
       ).toContain('Written by the end-to-end test');
     },
     6 * 60_000,

@@ -19,6 +19,7 @@ export interface ModuleCases {
   readonly provide?: Readonly<Record<string, readonly JsonObject[]>>;
   readonly use?: Readonly<Record<string, string>>;
   readonly refuse?: Readonly<Record<string, readonly JsonObject[]>>;
+  readonly renamed?: { readonly given: string; readonly then: string };
   readonly broken?: { readonly stop: string; readonly start: string };
 }
 
@@ -54,6 +55,11 @@ export class ModuleOnGuest {
   /** Runs a lifecycle hook as the control plane would, with another config where one is given. */
   hook(hook: string, config: JsonObject = this.instance.config): Promise<HookOutcome> {
     return this.#run(hook, this.#ref(config));
+  }
+
+  /** The hook that carries data over, as if the guest had been below these domains before. */
+  renamed(domains: readonly string[]): Promise<HookOutcome> {
+    return this.#run('rename', this.#ref(this.instance.config), undefined, { ...this.guest, formerDomains: domains });
   }
 
   /** `provide-x` or `withdraw-x` for a consumer made up for the test; its guests are those of the given instance. */
@@ -109,7 +115,12 @@ ${text}`;
     return { ...this.instance, config, stack: this.stackName };
   }
 
-  async #run(hook: string, instance: InstanceRef, binding?: BindingPlan): Promise<HookOutcome> {
+  async #run(
+    hook: string,
+    instance: InstanceRef,
+    binding?: BindingPlan,
+    guest: RecordedGuest = this.guest,
+  ): Promise<HookOutcome> {
     const site = await this.world.stacks.getSite(this.site);
     const input = await assembleHookInput(this.world, {
       site: site!,
@@ -117,7 +128,7 @@ ${text}`;
       stackName: this.stackName,
       instance,
       manifest: this.manifest,
-      guest: this.guest,
+      guest,
       hook,
       ...(binding ? { provide: { binding, request: binding.request } } : {}),
     });

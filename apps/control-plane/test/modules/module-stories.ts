@@ -1,62 +1,27 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DirectoryCatalogue } from '../../src/adapters/catalogue/directory-catalogue.js';
-import { SiteCertificateAuthority } from '../../src/adapters/certificates/site-certificate-authority.js';
-import { SystemClock } from '../../src/adapters/clock/system-clock.js';
-import { type Database, openDatabase } from '../../src/adapters/database/database.js';
-import { KyselySecretRows } from '../../src/adapters/database/kysely-secret-rows.js';
-import { KyselyStackStore } from '../../src/adapters/database/kysely-stack-store.js';
-import { EmbeddedPostgres } from '../../src/adapters/embedded/embedded-postgres.js';
-import { EnvelopeSecretStore } from '../../src/adapters/secrets/envelope-secret-store.js';
-import { MasterKeyFile } from '../../src/adapters/secrets/master-key-file.js';
-import { RandomSecretSource } from '../../src/adapters/secrets/random-secret-source.js';
-import { SshGuestShell } from '../../src/adapters/ssh/ssh-guest-shell.js';
-import { sshKeyFrom } from '../../src/adapters/ssh/ssh-key.js';
 import type { StepWorld } from '../../src/application/runs/executors/step-world.js';
 import type { JsonObject } from '../../src/domain/ids.js';
 import type { Demo } from '../e2e/demo.js';
+import { openDemoWorld } from './demo-world.js';
 import { faultsOf, ModuleOnGuest, readCases } from './module-cases.js';
 
 const SITE = 'demo';
 const INPUT_WRONG = 64;
 const MODULES = ['postgres', 'redis', 'dns', 'directory', 'gateway', 'identity', 'wiki'];
-const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };
 
 /**
  * Tells modules/<name>/tests/cases.yaml of every module of an installed stack, on its real guests, beside the running
  * control plane and with its own keys: what a hook is given here is what the product gives it.
  */
 export function moduleStories(demo: Demo, stackName: string): void {
-  let database: Database;
-  let shell: SshGuestShell;
   let world: StepWorld;
+  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    const embedded = new EmbeddedPostgres({ directory: demo.state, log: QUIET as never });
-    database = openDatabase({ url: embedded.url });
-    const secrets = new EnvelopeSecretStore(
-      new KyselySecretRows(database),
-      new MasterKeyFile(join(demo.state, 'master-key')),
-    );
-    const key = await sshKeyFrom(secrets);
-    shell = new SshGuestShell({ privateKey: key.privateKey });
-    world = {
-      stacks: new KyselyStackStore(database),
-      secrets,
-      secretSource: new RandomSecretSource(),
-      certificates: new SiteCertificateAuthority(secrets, new SystemClock()),
-      catalogue: new DirectoryCatalogue({ modules: ['modules'], blueprints: ['blueprints'] }),
-      shell,
-      sshPublicKey: key.publicKey,
-      sha256: (text: string) => createHash('sha256').update(text).digest('hex'),
-    } as unknown as StepWorld;
+    ({ world, close } = await openDemoWorld(demo));
   });
 
-  afterAll(async () => {
-    shell?.close();
-    await database?.close();
-  });
+  afterAll(() => close?.());
 
   const open = async (name: string): Promise<ModuleOnGuest> => {
     const recorded = await world.stacks.recorded(SITE);
@@ -136,6 +101,15 @@ export function moduleStories(demo: Demo, stackName: string): void {
           await module.binding('withdraw', plan);
           await module.forget(plan);
         }
+      }
+
+      // What somebody made under a domain that the site had before is carried over, also the second time.
+      if (cases.renamed) {
+        expect(await module.script(module.facts(cases.renamed.given, domain))).toMatchObject(healthy);
+        expect(await module.renamed(['before.example'])).toMatchObject(healthy);
+        expect(await module.renamed(['before.example'])).toMatchObject(healthy);
+        expect(await module.script(module.facts(cases.renamed.then, domain))).toMatchObject(healthy);
+        expect(await module.hook('check')).toMatchObject(healthy);
       }
 
       // The check is red while the app is away and green when it is back.

@@ -108,6 +108,33 @@ describe('run store on PostgreSQL', () => {
     }
   });
 
+  it('changes the domain of a site with the run that carries it out, which has the site for itself', async () => {
+    const order = { from: 'demo.test', to: 'town.example', rewrite: true, values: [] };
+    const other = await storedPlan(engine, [{ id: 'a' }]);
+    const alongside = { ...other.wanted, config: { wiki: { contact: 'it@town.example' } } };
+    const plan = await storedPlan(engine, [{ id: 'a' }], { orders: { domain: order }, alongside: [alongside] });
+    const begin = (of: Plan) => engine.runs.create(of, { id: fresh('run') as RunId, actor: 'admin' });
+    const busy = { problem: { code: 'stack.busy' } };
+    const first = (await begin(other)).run.id;
+    const inTheWay = await engine.runs.list({ site: 'demo', states: ['running', 'cancelling', 'undoing'] });
+    await expect(begin(plan)).rejects.toMatchObject(busy);
+    expect((await engine.stacks.getSite('demo'))?.domain).toBe('demo.test');
+    // Runs that other tests left open are in the way too.
+    for (const { id: open } of inTheWay)
+      await engine.database.db.updateTable('runs').set({ state: 'left' }).where('id', '=', open).execute();
+    expect(inTheWay.map((run) => run.id)).toContain(first);
+
+    const { run } = await begin(plan);
+    expect(await engine.stacks.getSite('demo')).toMatchObject({
+      domain: 'town.example',
+      adminEmail: 'admin@town.example',
+    });
+    expect(await engine.stacks.getStack(other.stack)).toEqual(alongside);
+    await expect(begin(other)).rejects.toMatchObject(busy);
+    await succeed(run.id, 'a');
+    await begin(other);
+  });
+
   it('writes success, what it unblocks and what it records as one: a change that cannot be written undoes all', async () => {
     const { run, plan } = await started([{ id: 'a' }, { id: 'b', after: ['a'] }]);
     const { lease } = await claimed(run, 'a');

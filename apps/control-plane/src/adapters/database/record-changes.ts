@@ -18,6 +18,14 @@ export async function applyRecordChange(tx: Tx, site: string, change: RecordChan
       return changeGuest(tx, change.guest, (guest) => ({ ...guest, firewallDigest: change.digest }));
     case 'guest-spec':
       return changeGuest(tx, change.guest, (guest) => ({ ...guest, spec: change.spec }));
+    case 'guest-name':
+      return changeGuest(tx, change.guest, ({ formerDomains: _before, ...guest }) => ({
+        ...guest,
+        spec: { ...guest.spec, domain: change.domain },
+        ...(change.formerDomains.length > 0 ? { formerDomains: change.formerDomains } : {}),
+      }));
+    case 'guest-carried-over':
+      return changeGuest(tx, change.guest, ({ formerDomains: _carried, ...guest }) => guest);
     case 'guest-removed':
       return removeGuest(tx, change.guest);
     case 'instance-put':

@@ -6,6 +6,7 @@ import { holdReservations } from './reservation-rows.js';
 import { durationKey } from './run-rows.js';
 import { serverTime } from './run-writer.js';
 import type { Tables } from './schema.js';
+import { refuseBesideDomainChange, wantNewDomain } from './site-runs.js';
 
 type Tx = Transaction<Tables>;
 
@@ -29,6 +30,7 @@ export async function insertRun(
 ): Promise<void> {
   // Two starts at once wait for each other here, so that the second one can say which run is in its way.
   await sql`select pg_advisory_xact_lock(hashtextextended(${`run of ${plan.stack}`}, 0))`.execute(tx);
+  await refuseBesideDomainChange(tx, plan);
   const inTheWay = await tx
     .selectFrom('runs')
     .select(['id', 'state'])
@@ -57,6 +59,7 @@ export async function insertRun(
     })
     .execute();
   await holdReservations(tx, plan, undefined);
+  await wantNewDomain(tx, plan);
   await insertSteps(tx, plan, run.id);
 }
 

@@ -29,7 +29,10 @@ substrateConformance('the fake', async () => {
       copy: async (vmid, to) => void substrate.guests.set(to, { ...must(vmid), vmid: to }),
       look: async (vmid) => {
         const guest = substrate.guests.get(vmid);
-        return guest && { running: guest.status === 'running', name: guest.name, memoryMiB: guest.memoryMiB };
+        const { status, name, memoryMiB, searchDomain } = guest ?? {};
+        return name === undefined || memoryMiB === undefined
+          ? undefined
+          : { running: status === 'running', name, memoryMiB, searchDomain };
       },
       firewall: async (vmid) => {
         const { closed, rules } = must(vmid).firewall ?? { closed: false, rules: [] };

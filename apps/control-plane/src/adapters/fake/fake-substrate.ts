@@ -29,6 +29,7 @@ export interface FakeGuest {
   /** `vmid` tells the guest itself from a copy made by hand, which copies the rest. */
   stamp?: OwnershipStamp & { vmid: number };
   lock?: string;
+  searchDomain?: string;
   firewall?: { closed: boolean; rules: GuestRule[] };
   network?: GuestSpec['network'];
   startsAtBoot?: boolean;
@@ -161,6 +162,7 @@ export class FakeSubstrate implements Substrate {
         network: spec.network,
         startsAtBoot: true,
         lock: 'create',
+        searchDomain: spec.domain,
         hostKeys: [`ssh-ed25519 ${Buffer.from(`\0\0\0\x0bssh-ed25519\0\0\0\x20${stamp.guest}`).toString('base64')}`],
         sshPublicKey: access.sshPublicKey,
       };
@@ -234,6 +236,15 @@ export class FakeSubstrate implements Substrate {
       if (running) guest.status = 'running';
     });
     return { ...owned.at, node };
+  }
+
+  async setSearchDomain(owned: OwnedGuest, domain: string, context: CallContext): Promise<void> {
+    await this.#change('setSearchDomain', owned, context, async (guest) => {
+      if (guest.searchDomain === domain) return;
+      await context.fence();
+      guest.searchDomain = domain;
+      this.deeds.push(`search domain ${guest.vmid} ${domain}`);
+    });
   }
 
   async setFirewall(owned: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void> {

@@ -29,6 +29,7 @@ import { moveGuest } from './move-guest.js';
 import { observe } from './observe.js';
 import { resizeGuest, startGuest, stopGuest } from './power.js';
 import { type ClientOptions, ProxmoxClient } from './proxmox-client.js';
+import { setSearchDomain } from './search-domain.js';
 import { removeSnapshot, rollbackGuest, snapshotGuest } from './snapshots.js';
 import { Tasks } from './tasks.js';
 import { Turns } from './turns.js';
@@ -114,6 +115,10 @@ export class ProxmoxSubstrate implements Substrate {
 
   moveGuest(at: OwnedGuest, node: string, running: boolean, context: CallContext): Promise<GuestLocation> {
     return moveGuest(this.#connection, at, node, running, context);
+  }
+
+  setSearchDomain(at: OwnedGuest, domain: string, context: CallContext): Promise<void> {
+    return setSearchDomain(this.#connection, at, domain, context);
   }
 
   setFirewall(at: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void> {

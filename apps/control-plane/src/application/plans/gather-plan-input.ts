@@ -1,5 +1,6 @@
 import type { PlanInput } from '../../domain/plan/draft.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { movedSite, movedStack } from '../../domain/site/domain-change.js';
 import type { Site } from '../../domain/site/site.js';
 import type { ObservedSubstrate } from '../../domain/stack/observed.js';
 import type { Orders, WantedStack } from '../../domain/stack/stack.js';
@@ -42,17 +43,26 @@ export async function gatherPlanInput(
   planId: PlanInput['planId'],
   orders?: Orders,
 ): Promise<PlanInput> {
-  const [recorded, catalogue, durations, observed] = await Promise.all([
+  const domain = orders?.domain;
+  const [recorded, catalogue, durations, observed, stacks] = await Promise.all([
     world.stacks.recorded(site.name),
     world.catalogue.load(),
     world.plans.medianDurations(site.name),
     observeAll(world, site),
+    domain ? world.stacks.listStacks(site.name) : [],
   ]);
   return {
     planId,
     wanted,
     ...(orders ? { orders } : {}),
-    site,
+    ...(domain
+      ? {
+          alongside: stacks
+            .filter((stack) => stack.state === 'present' && stack.id !== wanted.id)
+            .map((stack) => movedStack(stack, domain)),
+        }
+      : {}),
+    site: domain ? movedSite(site, domain) : site,
     recorded,
     observed,
     catalogue,

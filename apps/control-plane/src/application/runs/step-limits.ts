@@ -67,6 +67,7 @@ const LIMITS: {
   'guest.resize': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.grow': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.move': (step, place) => [oneOperationOn(place.site, step.guest)],
+  'guest.rename': (step, place) => [oneOperationOn(place.site, step.guest)],
   'secret.rotate': () => [],
   'guest.stop': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.destroy': (step, place) => [oneOperationOn(place.site, step.guest)],

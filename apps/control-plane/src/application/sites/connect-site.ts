@@ -26,10 +26,10 @@ export class ConnectSite {
       (await this.stacks.listStacks(site.name)).some((stack) => stack.state === 'present')
     ) {
       throw new Refusal({
-        code: 'change.unsupported',
+        code: 'conflict',
         subject: `domain of site ${site.name}`,
-        message: `The site has stacks under ${before.domain}; their domain cannot be changed by connecting it again.`,
-        remedy: `Keep ${before.domain}, or remove the stacks first.`,
+        message: `The site has stacks below ${before.domain}; connecting it again does not carry them over.`,
+        remedy: `Keep ${before.domain} in the document, and change it by a plan: bastide site domain ${site.name} ${site.domain}.`,
       });
     }
     for (const [name, substrate] of Object.entries(site.substrates)) {

@@ -38,6 +38,14 @@ export type RecordChange =
   | { readonly type: 'guest-host-keys'; readonly guest: GuestId; readonly hostKeys: readonly string[] }
   | { readonly type: 'guest-firewall'; readonly guest: GuestId; readonly digest: string }
   | { readonly type: 'guest-spec'; readonly guest: GuestId; readonly spec: RecordedGuest['spec'] }
+  | {
+      readonly type: 'guest-name';
+      readonly guest: GuestId;
+      readonly domain: string;
+      readonly formerDomains: readonly string[];
+    }
+  /** Its module's `rename` hook has gone through its data. */
+  | { readonly type: 'guest-carried-over'; readonly guest: GuestId }
   /** Also frees its id and address. */
   | { readonly type: 'guest-removed'; readonly guest: GuestId }
   | { readonly type: 'instance-put'; readonly instance: RecordedInstance }

@@ -64,6 +64,8 @@ export interface Substrate {
    * container is restarted by it. With `running` it runs afterwards, else it is as it was. On that node already is success.
    */
   moveGuest(at: OwnedGuest, node: string, running: boolean, context: CallContext): Promise<GuestLocation>;
+  /** The domain of the guest's own name, for its next starts. Nothing inside a running guest changes by it. */
+  setSearchDomain(at: OwnedGuest, domain: string, context: CallContext): Promise<void>;
   /** Replaces the guest's whole inbound rule set; everything not listed is dropped. */
   setFirewall(at: OwnedGuest, rules: readonly GuestRule[], context: CallContext): Promise<void>;
   snapshotGuest(at: OwnedGuest, name: string, context: CallContext): Promise<void>;

@@ -25,6 +25,8 @@ export interface PlanInput {
   readonly planId: PlanId;
   readonly wanted: WantedStack;
   readonly orders?: Orders;
+  /** Other stacks of the site whose own part this plan carries too: those of a change of the domain. */
+  readonly alongside?: readonly WantedStack[];
   readonly site: Site;
   readonly recorded: RecordedSite;
   /** By substrate name; one that is absent could not be reached. */
@@ -136,6 +138,10 @@ export interface GuestWork {
   }[];
   /** Goes to another node; a running container is restarted by it. */
   move?: { readonly from: string; readonly to: string };
+  /** It stands in another domain than the site has now. */
+  rename?: { readonly from: string };
+  /** Its data may name these domains: the module's own hook goes through it. */
+  renameHook: readonly string[];
   install: boolean;
   configure: boolean;
   /** A setting takes effect only after a restart. */
@@ -181,6 +187,7 @@ export const noWork = (): GuestWork => ({
   start: false,
   ready: false,
   grow: [],
+  renameHook: [],
   install: false,
   configure: false,
   restart: false,

@@ -1,9 +1,10 @@
 import { hasErrors } from '../diagnostic.js';
 import type { Sha256 } from '../ids.js';
 import { digestOf } from '../module/hash.js';
-import type { Reservation } from '../stack/stack.js';
+import type { Reservation, WantedStack } from '../stack/stack.js';
 import type { Draft, PlanInput } from './draft.js';
 import { allocate } from './passes/allocate.js';
+import { alongside } from './passes/alongside.js';
 import { basis } from './passes/basis.js';
 import { bind } from './passes/bind.js';
 import { blastRadius } from './passes/blast-radius.js';
@@ -13,6 +14,7 @@ import { configure } from './passes/configure.js';
 import { findCycles } from './passes/cycles.js';
 import { deriveSteps } from './passes/derive-steps.js';
 import { diff } from './passes/diff.js';
+import { domainNotes } from './passes/domain-notes.js';
 import { estimate } from './passes/estimate.js';
 import { firewall } from './passes/firewall.js';
 import { leave } from './passes/leave.js';
@@ -20,6 +22,7 @@ import { nameServers } from './passes/name-servers.js';
 import { order } from './passes/order.js';
 import { orders } from './passes/orders.js';
 import { place } from './passes/place.js';
+import { rename } from './passes/rename.js';
 import { validate } from './passes/validate.js';
 import type { Plan } from './plan.js';
 import { indexInput } from './plan-index.js';
@@ -32,8 +35,8 @@ const GROUPS: readonly (readonly ((draft: Draft) => void)[])[] = [
   [validate, compose],
   [bind, findCycles, leave],
   [place, allocate],
-  [nameServers, configure, orders, diff],
-  [firewall, deriveSteps, capacity],
+  [nameServers, rename, configure, orders, diff, withOthers],
+  [firewall, deriveSteps, capacity, domainNotes],
 ];
 
 /**
@@ -42,10 +45,7 @@ const GROUPS: readonly (readonly ((draft: Draft) => void)[])[] = [
  */
 export function makePlan(input: PlanInput): Plan {
   const draft = newDraft(input);
-  for (const group of GROUPS) {
-    for (const pass of group) pass(draft);
-    if (hasErrors(draft.findings)) break;
-  }
+  runGroups(draft, GROUPS);
   const ordered = hasErrors(draft.findings) ? [] : order(draft);
   const steps = hasErrors(draft.findings) ? [] : ordered;
   const { wanted } = input;
@@ -63,12 +63,30 @@ export function makePlan(input: PlanInput): Plan {
     site: input.site.name,
     wanted,
     ...(input.orders ? { orders: input.orders } : {}),
+    ...(input.alongside ? { alongside: input.alongside } : {}),
     findings: [...draft.findings].sort((a, b) => RANK[a.severity] - RANK[b.severity]),
     estimate: estimate(steps),
     reservations: steps.length > 0 ? reservations(draft) : [],
     hash: hashPlan(content, input.sha256),
     createdAt: input.now,
   };
+}
+
+function runGroups(draft: Draft, groups: typeof GROUPS): void {
+  for (const group of groups) {
+    for (const pass of group) pass(draft);
+    if (hasErrors(draft.findings)) return;
+  }
+}
+
+/** Another stack of the site, as its own plan would see it, up to what is to be done. */
+function withOthers(draft: Draft): void {
+  const { alongside: _others, ...input } = draft.input;
+  alongside(draft, (wanted: WantedStack) => {
+    const other = newDraft({ ...input, wanted });
+    runGroups(other, GROUPS.slice(0, -1));
+    return other;
+  });
 }
 
 const RANK = { error: 0, warning: 1, info: 2 } as const;

@@ -52,7 +52,7 @@ export function externalMember(draft: Draft, id: InstanceId): Member | undefined
 }
 
 /** Whoever has this id now: wanted, leaving, or in another stack. */
-function memberById(draft: Draft, id: InstanceId): Member | undefined {
+export function memberById(draft: Draft, id: InstanceId): Member | undefined {
   for (const member of draft.members.values()) if (member.id === id) return member;
   return draft.leaving.find((member) => member.id === id) ?? externalMember(draft, id);
 }

@@ -12,6 +12,8 @@ export interface Plan {
   readonly operation: 'install' | 'change' | 'remove';
   readonly wanted: WantedStack;
   readonly orders?: Orders;
+  /** What is wanted of the site's other stacks, where the plan carries their part too. */
+  readonly alongside?: readonly WantedStack[];
   readonly steps: readonly PlannedStep[];
   readonly findings: readonly Diagnostic[];
   readonly blastRadius: readonly Touched[];

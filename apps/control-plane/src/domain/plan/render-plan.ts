@@ -6,8 +6,15 @@ import type { Plan, PlannedStep } from './plan.js';
  */
 export function renderPlan(plan: Plan): string {
   const { wanted } = plan;
-  const lines = [`Plan: ${plan.operation} stack ${plan.stackName} on site ${plan.site}`];
-  if (plan.operation !== 'remove') {
+  const { domain } = plan.orders ?? {};
+  const lines = [
+    domain
+      ? `Plan: change the domain of site ${plan.site} ${domain.from === domain.to ? '' : `from ${domain.from} `}to ${domain.to}`
+      : `Plan: ${plan.operation} stack ${plan.stackName} on site ${plan.site}`,
+  ];
+  if (domain) {
+    lines.push(`Stacks ${[wanted, ...(plan.alongside ?? [])].map((stack) => stack.name).join(', ')}`);
+  } else if (plan.operation !== 'remove') {
     const parts = Object.entries(wanted.components)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, on]) => `${name} ${on ? 'on' : 'off'}`);
@@ -68,6 +75,8 @@ function detailsOf({ step }: PlannedStep): readonly string[] {
       return [`to ${step.sizeGiB} GiB`];
     case 'guest.move':
       return [`to ${step.node}`];
+    case 'guest.rename':
+      return [`now below ${step.domain}`];
     case 'binding.provide':
       return [[step.binding.interface, sortedJson(step.binding.request)].filter((part) => part !== '').join(': ')];
     case 'artifact.fetch':

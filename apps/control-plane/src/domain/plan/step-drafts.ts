@@ -27,6 +27,7 @@ type GuestVerb =
   | `grow-${string}`
   | 'move'
   | 'ready-moved'
+  | 'rename'
   | 'stop'
   | 'start-again'
   | 'ready-again'
@@ -41,7 +42,7 @@ const HOOK_LABELS: Readonly<Record<LifecycleHook, string>> = {
   thaw: 'Thaw',
   dump: 'Dump data of',
   load: 'Load data of',
-  rename: 'Rename',
+  rename: 'Carry over data of',
   remove: 'Clean up after',
 };
 

@@ -17,6 +17,7 @@ const TIMING: Readonly<Record<StepKind, { readonly usual: Milliseconds; readonly
   'guest.resize': { usual: 5 * SECOND, deadline: 15 * MINUTE },
   'guest.grow': { usual: 5 * SECOND, deadline: 15 * MINUTE },
   'guest.move': { usual: 60 * SECOND, deadline: 240 * MINUTE },
+  'guest.rename': { usual: 2 * SECOND, deadline: 5 * MINUTE },
   'secret.rotate': { usual: 1 * SECOND, deadline: 1 * MINUTE },
   'guest.stop': { usual: 10 * SECOND, deadline: 10 * MINUTE },
   'guest.destroy': { usual: 10 * SECOND, deadline: 30 * MINUTE },

@@ -41,6 +41,8 @@ export interface StepArgs {
   };
   /** To another node of its substrate: machines while they run, containers with a restart. */
   'guest.move': { readonly guest: GuestKey; readonly node: string; readonly running: boolean };
+  /** Into another domain: search domain at the substrate, names inside the guest. */
+  'guest.rename': { readonly guest: GuestKey; readonly domain: string };
   'guest.stop': { readonly guest: GuestKey };
   'guest.destroy': { readonly guest: GuestKey };
   /** Makes secrets anew in the store; the hooks that follow carry them to the guests. */
@@ -72,6 +74,7 @@ export interface StepOutput {
   'guest.resize': { readonly cpus: number; readonly memoryMiB: number };
   'guest.grow': { readonly sizeGiB: number };
   'guest.move': { readonly node: string };
+  'guest.rename': { readonly fqdn: string };
   'secret.rotate': { readonly rotated: number };
   'guest.stop': { readonly stopped: true };
   'guest.destroy': { readonly destroyed: true };
@@ -129,6 +132,7 @@ export const STEP_TRAITS = {
   'guest.move': { label: 'Move guest {subject}', cancellable: false, destructive: false },
   // In the store at once or not at all.
   'secret.rotate': { label: 'Make anew {subject}', cancellable: false, destructive: false },
+  'guest.rename': { label: 'Give a new name to guest {subject}', cancellable: true, destructive: false },
   'guest.stop': { label: 'Stop guest {subject}', cancellable: true, destructive: true },
   'guest.destroy': { label: 'Destroy guest {subject}', cancellable: false, destructive: true },
   'hook.run': { label: '{subject}', cancellable: true, destructive: false },

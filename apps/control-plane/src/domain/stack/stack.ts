@@ -1,5 +1,6 @@
 import type { GuestSize } from '../blueprint/blueprint.js';
 import type { BindingId, GuestId, InstanceId, Instant, JsonObject, Sha256, StackId } from '../ids.js';
+import type { DomainOrder } from '../site/domain-change.js';
 import type { IgnoredDrift } from './drift.js';
 import type { GuestSpec } from './guest-spec.js';
 
@@ -28,6 +29,8 @@ export interface Orders {
   readonly rotate?: readonly string[];
   /** `instance.guest.field` of differences that are to be put back as recorded. */
   readonly restore?: readonly string[];
+  /** The whole site gets another domain. */
+  readonly domain?: DomainOrder;
 }
 
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */
@@ -80,6 +83,8 @@ export interface RecordedGuest {
   readonly hostKeys: readonly string[];
   /** Digest of the firewall rules last applied. */
   readonly firewallDigest?: Sha256;
+  /** Domains that its data may still name: its module's `rename` hook has not run since the guest left them. */
+  readonly formerDomains?: readonly string[];
   readonly createdAt: Instant;
 }
 

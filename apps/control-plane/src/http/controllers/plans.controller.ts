@@ -5,12 +5,11 @@ import type { MakePlan } from '../../application/plans/make-plan.js';
 import type { PlanStore } from '../../application/plans/plan-store.port.js';
 import type { GuestSize } from '../../domain/blueprint/blueprint.js';
 import type { JsonObject, PlanId } from '../../domain/ids.js';
-import { type Plan } from '../../domain/plan/plan.js';
-import { renderPlan } from '../../domain/plan/render-plan.js';
 import { Refusal } from '../../domain/problem.js';
 import { Actor, Acts, type PrincipalRequest } from '../acts.js';
 import { ApplyRequestDto, type GuestSizeRequestDto, PlanRequestDto } from '../dto/requests.js';
 import { PlanDto, ProblemDto, RunDto } from '../dto/responses.js';
+import { toPlanDto } from '../dto/to-plan-dto.js';
 import { Needs } from '../needs.js';
 import { APPLY_PLAN, MAKE_PLAN, PLAN_STORE } from '../tokens.js';
 
@@ -42,7 +41,7 @@ export class PlansController {
       ...(parameters ? { parameters: parameters as JsonObject } : {}),
       ...(config ? { config: config as Record<string, JsonObject> } : {}),
     });
-    return toPlan(plan);
+    return toPlanDto(plan);
   }
 
   @Get(':id')
@@ -57,7 +56,7 @@ export class PlansController {
         message: 'There is no such plan.',
         remedy: 'Make a new one.',
       });
-    return toPlan(plan);
+    return toPlanDto(plan);
   }
 
   /** Starts the run of a reviewed plan. */
@@ -86,9 +85,4 @@ export class PlansController {
 function toSize({ volumes, ...size }: Omit<GuestSizeRequestDto, 'guest'>): GuestSize {
   if (!volumes) return size;
   return { ...size, volumes: Object.fromEntries(volumes.map(({ name, sizeGiB }) => [name, { sizeGiB }])) };
-}
-
-function toPlan(plan: Plan): PlanDto {
-  const { wanted: _wanted, basis: _basis, reservations: _reservations, ...shown } = plan;
-  return { ...shown, text: renderPlan(plan) } as unknown as PlanDto;
 }

@@ -56,6 +56,11 @@ export class EstimateDto {
   @ApiProperty({ type: [String] }) longestChain!: string[];
 }
 
+export class DomainChangeDto {
+  @ApiProperty() from!: string;
+  @ApiProperty() to!: string;
+}
+
 export class PlanDto {
   @ApiProperty() id!: string;
   @ApiProperty() stack!: string;
@@ -66,6 +71,8 @@ export class PlanDto {
   @ApiProperty({ type: [DiagnosticDto] }) findings!: DiagnosticDto[];
   @ApiProperty({ type: [TouchedDto] }) blastRadius!: TouchedDto[];
   @ApiProperty({ type: EstimateDto }) estimate!: EstimateDto;
+  @ApiPropertyOptional({ type: DomainChangeDto, description: 'The plan gives the whole site another domain.' })
+  domain?: DomainChangeDto;
   @ApiProperty() hash!: string;
   @ApiProperty() createdAt!: number;
   @ApiProperty({ description: 'The plan as text for people.' }) text!: string;

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsEmail, IsFQDN, IsString, Length, Matches } from 'class-validator';
+import { IsBoolean, IsEmail, IsFQDN, IsOptional, IsString, Length, Matches } from 'class-validator';
 
 /** As the document wants it. */
 const NAME = /^[a-z][a-z0-9-]{1,38}$/;
@@ -95,4 +95,33 @@ export class OfferDto {
 export class RepinRequestDto {
   @ApiProperty() @IsString() @Length(1, 60) substrate!: string;
   @ApiProperty({ description: 'Compared on the node itself.' }) @Matches(FINGERPRINT) fingerprint!: string;
+}
+
+export class DomainQueryDto {
+  @ApiProperty({ example: 'town.example' }) @IsString() @Length(1, 300) domain!: string;
+}
+
+export class DomainRequestDto {
+  @ApiProperty({ example: 'town.example' }) @IsString() @Length(1, 300) domain!: string;
+  @ApiPropertyOptional({
+    default: true,
+    description: 'Whether values set by hand that name the old domain are rewritten.',
+  })
+  @IsOptional()
+  @IsBoolean()
+  rewrite?: boolean;
+}
+
+export class HandSetValueDto {
+  @ApiProperty({ example: 'site: adminEmail' }) subject!: string;
+  @ApiProperty() before!: string;
+  @ApiProperty() after!: string;
+}
+
+export class DomainOutlookDto {
+  @ApiProperty() from!: string;
+  @ApiProperty() to!: string;
+  @ApiProperty({ type: [String] }) stacks!: string[];
+  @ApiProperty({ type: [HandSetValueDto], description: 'Set by hand, and naming the old domain.' })
+  values!: HandSetValueDto[];
 }

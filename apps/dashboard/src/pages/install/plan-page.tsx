@@ -2,7 +2,7 @@ import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle, IconInfoCircle } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { useNavigate, useParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { type Problem, toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
@@ -55,7 +55,11 @@ function Plan({ of }: { of: Dto<'PlanDto'> }) {
   );
   return (
     <Frame
-      title={t(`planTitle.${of.operation}`, { stack: cleanText(of.stackName) })}
+      title={
+        of.domain
+          ? t('planTitle.domain', { site: cleanText(of.site), domain: of.domain.to })
+          : t(`planTitle.${of.operation}`, { stack: cleanText(of.stackName) })
+      }
       about={t('planAbout', {
         steps: of.steps.length,
         time: formatDuration(of.estimate.wallMs),
@@ -63,7 +67,7 @@ function Plan({ of }: { of: Dto<'PlanDto'> }) {
       })}
       action={action}
     >
-      {problem ? <Refused problem={problem} plan={of.id} /> : null}
+      {problem ? <Refused problem={problem} plan={of} /> : null}
       {reason ? (
         <Alert color="orange" icon={<IconAlertTriangle />}>
           {reason}
@@ -108,9 +112,9 @@ function Plan({ of }: { of: Dto<'PlanDto'> }) {
   );
 }
 
-function Refused({ problem, plan }: { problem: Problem; plan: string }) {
+function Refused({ problem, plan }: { problem: Problem; plan: Dto<'PlanDto'> }) {
   const { t } = useTranslation('install');
-  const request = requestOf(plan);
+  const request = requestOf(plan.id);
   const again = usePlan();
   if (problem.code !== 'plan.stale') return <ProblemCard problem={problem} />;
   const changes = Array.isArray(problem.details['changes'])
@@ -132,6 +136,11 @@ function Refused({ problem, plan }: { problem: Problem; plan: string }) {
           <ForeignText>{problem.message}</ForeignText>
         )}
         {again.error ? <ProblemCard problem={toProblem(again.error)} /> : null}
+        {plan.domain ? (
+          <Text size="sm">
+            <Link to={paths.site(plan.site)}>{t('againDomain')}</Link>
+          </Text>
+        ) : null}
         {request ? (
           <Group>
             <Button size="xs" loading={again.isPending} onClick={() => again.mutate(request)}>

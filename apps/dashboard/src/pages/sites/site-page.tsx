@@ -13,6 +13,7 @@ import { Page as Frame } from '../../components/page.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
+import { DomainSection } from './domain-section.js';
 import { Repin } from './repin.js';
 
 const MIB = 1024 ** 2;
@@ -59,6 +60,7 @@ export function Page() {
               </Table>
             </Scroll>
           </Section>
+          <DomainSection key={seen.domain} site={seen} />
           <Doctor site={seen.name} />
           <Section title={t('document')}>
             <Text size="sm" c="dimmed">

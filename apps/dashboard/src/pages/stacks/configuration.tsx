@@ -2,10 +2,12 @@ import { Button, Fieldset, Group, Select, Stack, Switch, Text } from '@mantine/c
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
+import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { cleanText } from '../../components/clean-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
@@ -65,6 +67,9 @@ function Form({ data }: { data: Dto<'StackConfigurationDto'> }) {
       <Stack gap="lg" maw={620}>
         <Text c="dimmed" size="sm">
           {t('config.about')}
+        </Text>
+        <Text size="sm">
+          <Link to={paths.site(data.site)}>{t('config.domain')}</Link>
         </Text>
         {data.components.length > 0 ? (
           <Section title={t('config.components')}>

@@ -122,7 +122,11 @@ export async function assembleHookInput(world: StepWorld, ask: HookFor): Promise
     artifacts,
     previous: null,
   };
-  const document: Record<string, unknown> = { hook: ask.hook, ...stable };
+  const document: Record<string, unknown> = {
+    hook: ask.hook,
+    ...stable,
+    ...(ask.hook === 'rename' ? { previous: { domains: guest.formerDomains ?? [] } } : {}),
+  };
   if (ask.provide) {
     const { binding, request } = ask.provide;
     const definition = (await world.catalogue.load()).interfaces.find((entry) => entry.name === binding.interface);

@@ -49,6 +49,7 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
       const outcome = await runHook(world, context, guest, step.instance, step.hook, input);
       const { outputs } = readOutput(outcome, step.hook);
       const changes: RecordChange[] = [];
+      if (step.hook === 'rename') changes.push({ type: 'guest-carried-over', guest: guest.recorded.id });
       if (step.hook === 'install')
         changes.push({ type: 'instance-installed', instance: step.instance.id, guest: guest.recorded.name });
       if (step.hook === 'configure') {

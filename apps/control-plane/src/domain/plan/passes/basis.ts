@@ -15,6 +15,7 @@ export function basis(draft: Draft): PlanBasis {
   };
   put(`wanted ${input.wanted.name}`, input.wanted);
   put(`site ${input.site.name}`, input.site);
+  for (const other of input.alongside ?? []) put(`wanted ${other.name}`, other);
   for (const { name, version, digest } of draft.blueprints) put(`blueprint ${name}`, { version, digest });
   for (const [name, { onlineNodes }] of index.observed) put(`substrate ${name}`, [...onlineNodes].sort());
   for (const member of [...draft.members.values(), ...draft.leaving, ...touchedElsewhere(draft)]) {
@@ -32,6 +33,7 @@ export function basis(draft: Draft): PlanBasis {
           spec: recorded.spec,
           known: recorded.hostKeys,
           firewall: recorded.firewallDigest,
+          ...(recorded.formerDomains ? { former: recorded.formerDomains } : {}),
         },
         observed: observed && {
           vmid: observed.vmid,
@@ -56,5 +58,8 @@ export function basis(draft: Draft): PlanBasis {
 /** Members of other stacks that one of this stack's bindings or steps has to do with. */
 function touchedElsewhere(draft: Draft): readonly Member[] {
   const members = [...draft.bindings, ...draft.withdrawn, ...draft.reprovided].flatMap((b) => [b.provider, b.consumer]);
-  return [...new Set(members.filter((member) => member.role === 'external'))];
+  const worked = [...draft.external.values()].filter(({ guests }) =>
+    guests.some(({ work }) => work.rename || work.configure || work.renameHook.length > 0),
+  );
+  return [...new Set([...members, ...worked].filter((member) => member.role === 'external'))];
 }

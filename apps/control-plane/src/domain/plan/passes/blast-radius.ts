@@ -57,6 +57,7 @@ function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
     if (work.restart || work.resize?.reboot)
       say('guest', name, 'restarted', work.resize ? 'for its new size' : 'for its new configuration');
     const changes = [
+      work.rename && `${spec.hostname}.${work.rename.from} → ${spec.hostname}.${spec.domain}`,
       work.resize && `${work.resize.cpus} CPUs, ${work.resize.memoryMiB} MiB`,
       work.install && 'installed',
       work.configure && 'configured',
@@ -66,7 +67,7 @@ function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
       const restarts = presence === 'running' && spec.kind === 'container';
       say('guest', name, restarts ? 'restarted' : 'changed', `moves from ${move.from} to ${move.to}`);
     }
-    const any = changes.length > 0 || work.grow.length > 0 || work.check || work.ready;
+    const any = changes.length > 0 || work.renameHook.length > 0 || work.grow.length > 0 || work.check || work.ready;
     if (any) say('guest', name, 'changed', changes.join(', ') || (work.grow.length > 0 ? 'disk grows' : 'checked'));
   }
   for (const { disk, from, sizeGiB } of work.grow) {
@@ -96,13 +97,13 @@ function ofBinding(draft: Draft, binding: DraftBinding, effect: Touched['effect'
   const { request } = binding;
   const consumer = nameOf(draft, binding.consumer);
   const provider = nameOf(draft, binding.provider);
-  const name = textOf(request.host) ?? consumer;
+  const name = becomes(textOf(binding.recorded?.request.host), textOf(request.host)) ?? consumer;
   switch (binding.interface.replace(/\/v\d+$/, '')) {
     case 'dns-record':
       return [
         {
           kind: 'dns-name',
-          name: dnsName(draft, request),
+          name: becomes(formerName(draft, binding), dnsName(draft, request)) ?? '',
           effect,
           detail: `${textOf(request.type) ?? ''} ${readable(textOf(request.value) ?? '')}`.trim(),
         },
@@ -137,6 +138,16 @@ function ofBinding(draft: Draft, binding: DraftBinding, effect: Touched['effect'
   }
 }
 
+/** `wiki.old.test → wiki.new.test`; one name where nothing changes. */
+const becomes = (before: string | undefined, now: string | undefined): string | undefined =>
+  now !== undefined && before !== undefined && before !== now ? `${before} → ${now}` : now;
+
+/** The name that a relation had below the domain its consumer leaves. */
+function formerName(draft: Draft, { consumer, recorded }: DraftBinding): string | undefined {
+  const from = consumer.guests.find(({ work }) => work.rename)?.work.rename?.from;
+  return recorded && from !== undefined ? dnsName(draft, recorded.request, from) : undefined;
+}
+
 const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 
@@ -144,10 +155,10 @@ const textOf = (value: Json | undefined): string | undefined =>
 const readable = (text: string): string => text.replace(/\{\{\s*binding\.([^.\s]+)\.([^\s}]+)\s*\}\}/g, '($2 of $1)');
 
 /** Names are relative to the site's domain; a PTR's name is an address. */
-function dnsName(draft: Draft, request: JsonObject): string {
+function dnsName(draft: Draft, request: JsonObject, domain = draft.input.site.domain): string {
   const name = textOf(request.name) ?? '@';
   if (request.type === 'PTR') return name;
-  return name === '@' ? draft.input.site.domain : `${name}.${draft.input.site.domain}`;
+  return name === '@' ? domain : `${name}.${domain}`;
 }
 
 /** Relations whose provider leaves too: nothing is withdrawn, but what they had is gone all the same. */
@@ -163,8 +174,15 @@ function withTheirProvider(draft: Draft): Touched[] {
 }
 
 function certificates(draft: Draft, member: Member): Touched[] {
+  const renamed = member.guests.find(({ work }) => work.rename);
   const effect =
-    member.role === 'leaving' ? 'removed' : member.role === 'wanted' && !member.recorded ? 'created' : undefined;
+    member.role === 'leaving'
+      ? 'removed'
+      : renamed
+        ? 'changed'
+        : member.role === 'wanted' && !member.recorded
+          ? 'created'
+          : undefined;
   if (effect === undefined) return [];
   return Object.entries(member.manifest?.certificates ?? {}).flatMap(([key, policy]) => {
     const facts = instanceFacts(draft, member);

@@ -15,6 +15,7 @@ import { DEFAULT_HOOK_TIMEOUT } from '../step-timing.js';
 import { deriveRemoval, destroysBefore } from './derive-removal.js';
 import { hookGuest } from './diff-bindings.js';
 import { imageOf } from './place.js';
+import { isRenamed } from './rename.js';
 
 /**
  * Turns the marks of the diff into steps. Each names what it waits for; names of steps that do not exist are dropped by
@@ -41,6 +42,7 @@ export function deriveSteps(draft: Draft): void {
   }
   for (const member of [...draft.members.values(), ...draft.external.values()]) {
     for (const guest of member.guests) {
+      renameStep(draft, guest);
       firewallStep(draft, guest);
       hookSteps(draft, member, guest);
     }
@@ -138,6 +140,21 @@ function moveSteps(draft: Draft, guest: MemberGuest): void {
   addStep(draft, stepIds.guest(draft, 'ready-moved', guest), { kind: 'guest.ready', guest: key }, subject, [move]);
 }
 
+/** Before everything that tells or uses names. */
+function renameStep(draft: Draft, guest: MemberGuest): void {
+  const { work, key, spec } = guest;
+  if (work.rename === undefined || spec === undefined) return;
+  const id = (verb: Parameters<typeof stepIds.guest>[1]) => stepIds.guest(draft, verb, guest);
+  const after = [id('start'), id('ready'), id('resize'), ...growIds(draft, guest), id('move'), id('ready-moved')];
+  addStep(
+    draft,
+    id('rename'),
+    { kind: 'guest.rename', guest: key, domain: spec.domain },
+    guestName(draft, guest),
+    after,
+  );
+}
+
 const growIds = (draft: Draft, guest: MemberGuest): string[] =>
   guest.work.grow.map(({ disk }) => stepIds.guest(draft, `grow-${disk === 'root' ? 'root' : disk.volume}`, guest));
 
@@ -163,7 +180,15 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
   const own = (verb: Parameters<typeof stepIds.guest>[1]) => member.guests.map((g) => stepIds.guest(draft, verb, g));
   const grown = member.guests.flatMap((g) => growIds(draft, g));
   const rotated = stepIds.rotate(draft, member, 'own');
-  const ready = [...own('start'), ...own('ready'), ...own('resize'), ...grown, ...own('move'), ...own('ready-moved')];
+  const ready = [
+    ...own('start'),
+    ...own('ready'),
+    ...own('resize'),
+    ...grown,
+    ...own('move'),
+    ...own('ready-moved'),
+    ...own('rename'),
+  ];
   const installs = member.guests.map((g) => stepIds.hook(draft, 'install', g));
   const bindings = [...draft.bindings, ...draft.reprovided].filter((b) => b.consumer === member);
   const unbinds = draft.withdrawn.filter((b) => b.consumer === member).map((b) => stepIds.unbind(draft, b));
@@ -176,6 +201,7 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
     addHook(draft, guest, 'install', [
       stepIds.guest(draft, 'ready', guest),
       stepIds.guest(draft, 'resize', guest),
+      stepIds.guest(draft, 'rename', guest),
       ...fetches,
     ]);
   }
@@ -191,8 +217,15 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
       again.start,
     ]);
   }
+  // In another domain a provider is well again, and rid of the old one, when all it serves has its new name.
+  const served = isRenamed(member)
+    ? [...draft.bindings, ...draft.reprovided].filter((b) => b.provider === member).map((b) => stepIds.bind(draft, b))
+    : [];
+  const after = [...configured, ...configures, ...own('ready-again'), ...served];
+  if (work.renameHook.length > 0) addHook(draft, guest, 'rename', after);
   if (work.check && hasHook(member, 'check')) {
-    addHook(draft, guest, 'check', [...configured, ...configures, ...own('ready-again')]);
+    const carried = member.guests.map((g) => stepIds.hook(draft, 'rename', g));
+    addHook(draft, guest, 'check', [...after, ...carried]);
   }
 }
 
@@ -223,7 +256,7 @@ function provideStep(draft: Draft, binding: DraftBinding): void {
     return;
   }
   const { provider, consumer } = binding;
-  const siblings = draft.bindings.filter((b) => b.consumer === consumer);
+  const siblings = [...draft.bindings, ...draft.reprovided].filter((b) => b.consumer === consumer);
   const needed = referencedRequirements(binding.request).flatMap(
     (name) => siblings.find((b) => b.requirement === name) ?? [],
   );
@@ -235,7 +268,9 @@ function provideStep(draft: Draft, binding: DraftBinding): void {
       stepIds.hook(draft, 'configure', g),
       stepIds.guest(draft, 'ready-again', g),
       stepIds.guest(draft, 'ready-moved', g),
+      stepIds.guest(draft, 'rename', g),
     ]),
+    ...consumer.guests.map((g) => stepIds.guest(draft, 'rename', g)),
     ...firewallsOf(draft, provider),
     ...(binding.rotate ? [rotateBinding(draft, binding)] : []),
     ...needed.map((b) => stepIds.bind(draft, b)),

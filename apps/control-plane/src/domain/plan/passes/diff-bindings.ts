@@ -11,6 +11,7 @@ import {
   type WantedMember,
 } from '../draft.js';
 import { recordedBinding } from '../members.js';
+import { isRenamed } from './rename.js';
 
 /**
  * Which bindings are provided (again): new ones, those whose request differs, and those whose provider starts anew or is
@@ -40,7 +41,7 @@ export function diffBindings(draft: Draft): void {
 
 function needsProviding(draft: Draft, binding: DraftBinding): boolean {
   const { recorded, consumer } = binding;
-  if (binding.rotate) return true;
+  if (binding.rotate || isRenamed(consumer)) return true;
   if (recorded === undefined || recorded.offerDigest === '' || providerChanged(binding.provider)) return true;
   const siblings = draft.bindings.filter((other) => other.consumer === consumer);
   const needed = referencedRequirements(binding.request).map((name) => siblings.find((s) => s.requirement === name));
@@ -51,6 +52,7 @@ function needsProviding(draft: Draft, binding: DraftBinding): boolean {
 }
 
 function providerChanged(provider: Member): boolean {
+  if (isRenamed(provider)) return true;
   if (provider.role !== 'wanted') return false;
   const { configChanged, rotate } = provider as WantedMember;
   return configChanged || rotate.size > 0 || provider.guests.some(({ work }) => work.create || work.install);

@@ -3,6 +3,7 @@ import type { ChangeClass } from '../../module/manifest.js';
 import { type Draft, hasHook, leftAsIs, type Member, type MemberGuest, report, type WantedMember } from '../draft.js';
 import { diffBindings, hookGuest } from './diff-bindings.js';
 import { refuseWorkOnResting, restingAs, tellSizes } from './drift.js';
+import { isRenamed } from './rename.js';
 
 /**
  * The heart: compares what shall be with what is recorded and observed, field by field, and marks on each guest what is
@@ -213,7 +214,12 @@ function diffHooks(member: WantedMember, guest: MemberGuest): void {
   const current = recorded !== undefined && !member.configChanged && recorded.moduleDigest === member.moduleDigest;
   work.configure =
     hasHook(member, 'configure') &&
-    (work.create || work.install || !current || recorded.configured[name] === undefined || member.rotate.size > 0);
+    (work.create ||
+      work.install ||
+      !current ||
+      recorded.configured[name] === undefined ||
+      member.rotate.size > 0 ||
+      isRenamed(member));
 }
 
 function leaveGuests(draft: Draft, member: Member): void {
@@ -239,7 +245,15 @@ function markChecks(draft: Draft, member: Member): void {
   const bound = [...draft.bindings, ...draft.reprovided].some((b) => b.consumer === member && b.provide);
   const touched = member.guests.some(
     ({ work: w }) =>
-      w.start || w.ready || w.resize || w.grow.length > 0 || w.move || w.install || w.configure || w.restart,
+      w.start ||
+      w.ready ||
+      w.resize ||
+      w.grow.length > 0 ||
+      w.move ||
+      w.install ||
+      w.configure ||
+      w.renameHook.length > 0 ||
+      w.restart,
   );
   if (bound || touched)
     for (const guest of member.guests) guest.work.check = guest.presence !== 'unknown' && !restingAs(guest);

@@ -41,9 +41,21 @@ export function checkParameters(draft: Draft, layers: readonly Blueprint[]): Jso
         remedy: 'Correct the value.',
       });
     }
+    if (schema.default === '{{ site.domain }}' && value !== draft.input.site.domain) refuseOtherDomain(draft, name);
     values[name] = value;
   }
   return values;
+}
+
+/** Names are made from the site's domain alone; a stack that asked for another one would not get it. */
+function refuseOtherDomain(draft: Draft, name: string): void {
+  const { site } = draft.input;
+  report(draft, 'error', {
+    code: 'parameter.invalid',
+    subject: `parameters.${name}`,
+    message: `${name} is the domain of the site, ${site.domain}; a stack cannot have another one.`,
+    remedy: `Leave it out, or change the domain of the whole site: bastide site domain ${site.name} DOMAIN.`,
+  });
 }
 
 function defaultOf(draft: Draft, name: string, schema: PropertySchema): Json | undefined {

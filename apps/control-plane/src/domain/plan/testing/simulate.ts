@@ -123,6 +123,7 @@ function carryOut(
       const guest = runningGuest(step.guest);
       if (step.hook === 'install')
         update(state, step.instance.id, (i) => ({ ...i, installed: [...new Set([...i.installed, guest.name])] }));
+      if (step.hook === 'rename') state.guests.set(step.guest, { ...guest, formerDomains: [] });
       if (step.hook === 'configure') configured(state, step.instance, guest.name);
       return;
     }
@@ -158,6 +159,27 @@ function carryOut(
         ...o,
         guests: o.guests.map((other) => (other.stamp === guest.id ? { ...other, node: step.node } : other)),
       }));
+      return;
+    }
+    case 'guest.rename': {
+      const guest = runningGuest(step.guest);
+      const former = new Set(
+        [...(guest.formerDomains ?? []), guest.spec.domain].filter((name) => name !== step.domain),
+      );
+      // Kept for modules alone that have a hook for their data.
+      const keeps = plan.steps.some(
+        ({ step: s }) => s.kind === 'hook.run' && s.hook === 'rename' && s.guest === step.guest,
+      );
+      state.guests.set(step.guest, {
+        ...guest,
+        spec: { ...guest.spec, domain: step.domain },
+        formerDomains: keeps ? [...former].sort() : [],
+      });
+      forgetConfigured(state, guest.instance);
+      for (const b of state.bindings.values()) {
+        if (b.consumer === guest.instance || b.provider === guest.instance)
+          state.bindings.set(b.id, { ...b, offerDigest: '' });
+      }
       return;
     }
     case 'secret.rotate': {

@@ -4,14 +4,15 @@ import type { components } from '../../../../docs/reference/openapi.js';
 import type { Session } from '../context.js';
 import { EXIT, type ExitCode, Failure, take } from '../failure.js';
 import { follow } from '../follow.js';
-import { note, print, safe, show } from '../output.js';
+import { note, paint, print, safe, show, table } from '../output.js';
+import type { Stack } from './find-stack.js';
 
-type Plan = components['schemas']['PlanDto'];
+export type Plan = components['schemas']['PlanDto'];
 
 export interface RunOptions {
-  yes?: boolean;
-  detach?: boolean;
-  logs?: boolean;
+  readonly yes?: boolean;
+  readonly detach?: boolean;
+  readonly logs?: boolean;
 }
 
 export const runOptions = (command: Command): Command =>
@@ -59,4 +60,17 @@ async function confirm(question: string): Promise<boolean> {
   } finally {
     terminal.close();
   }
+}
+
+export async function showLinks(session: Session, stack: Stack | undefined): Promise<void> {
+  if (!stack) return;
+  const view = take(await session.connection.api.GET('/api/v1/stacks/{id}', { params: { path: { id: stack.id } } }));
+  if (view.links.length > 0)
+    print(
+      `\n${table(
+        ['LINK', 'URL'],
+        view.links.map((link) => [link.title, link.url]),
+      )}`,
+    );
+  note(paint.dim(`first passwords: bastide stack credentials ${stack.name}`));
 }

@@ -1,6 +1,6 @@
 import { ActionIcon } from '@mantine/core';
 import { IconArrowsMaximize, IconMinus, IconPlus } from '@tabler/icons-react';
-import { memo, type PointerEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { memo, type PointerEvent, startTransition, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from './clean-text.js';
 import classes from './layer-graph.module.css';
@@ -22,8 +22,10 @@ const SMALLEST = 0.1;
 const LARGEST = 1.5;
 /** A graph begins where it can be read, also where not all of it has room. */
 const READABLE = 0.6;
-/** Beyond the frame, so that nothing is missing at its edge while it is moved. */
-const MARGIN = 400;
+/** Beyond the frame, so that nothing is missing at its edge while it is moved; drawn when the rest stands. */
+const MARGIN = 300;
+/** The frame is looked at in steps: one that moves by a few pixels shows the same nodes. */
+const STEP = 100;
 /** The frame as it is before anybody has measured it. */
 const GUESS: Frame = { left: 0, top: 0, width: 1_400, height: 360 };
 
@@ -47,6 +49,8 @@ export function LayerGraph({
   const frame = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState(GUESS);
   const [chosen, setScale] = useState<number>();
+  const [margin, setMargin] = useState(0);
+  useEffect(() => startTransition(() => setMargin(MARGIN)), []);
   const layout = useMemo(() => layOut(nodes), [nodes]);
   const whole = Math.min(1, seen.width / layout.width, seen.height / layout.height);
   const scale = chosen ?? Math.max(READABLE, whole);
@@ -57,8 +61,7 @@ export function LayerGraph({
     let asked = 0;
     const look = (): void => {
       asked = 0;
-      // In steps: a frame that moves by a few pixels shows the same nodes.
-      const near = (value: number): number => Math.floor(value / 200) * 200;
+      const near = (value: number): number => Math.floor(value / STEP) * STEP;
       const now = {
         left: near(element.scrollLeft),
         top: near(element.scrollTop),
@@ -100,12 +103,12 @@ export function LayerGraph({
 
   const visible = useMemo(
     () => ({
-      left: seen.left / scale - MARGIN,
-      top: seen.top / scale - MARGIN,
-      width: (seen.width + 200) / scale + 2 * MARGIN,
-      height: (seen.height + 200) / scale + 2 * MARGIN,
+      left: (seen.left - margin) / scale,
+      top: (seen.top - margin) / scale,
+      width: (seen.width + STEP + 2 * margin) / scale,
+      height: (seen.height + STEP + 2 * margin) / scale,
     }),
-    [seen, scale],
+    [seen, scale, margin],
   );
   const many = edges.length > MANY_EDGES;
   const path = useMemo(() => pathOf(layout, edges, many ? visible : undefined), [layout, edges, many, visible]);

@@ -1,7 +1,8 @@
 import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconPlugConnectedX } from '@tabler/icons-react';
-import { memo, useEffect, useMemo, useState } from 'react';
+import i18next from 'i18next';
+import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { api, ask, baseUrl } from '../../api/client.js';
@@ -21,6 +22,9 @@ import { percentOf, type RunStep } from './run-view.js';
 import { StepTable } from './step-table.js';
 import { useAct } from './use-act.js';
 import { type LiveRun, useRun } from './use-run.js';
+
+/** Beside the run itself, not after it. */
+void i18next.loadNamespaces('run');
 
 /** A run, alive: what it does, how far it is, its log, and what may be decided. */
 export function Page() {
@@ -75,9 +79,18 @@ function View({ live }: { live: LiveRun }) {
         />
         {shown === 'graph' ? <Graph steps={steps} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
       </Section>
-      <LogView log={log} version={live.version} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+      <Then>
+        <LogView log={log} version={live.version} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+      </Then>
     </Frame>
   );
+}
+
+/** Follows when what is above it stands on the screen. */
+function Then({ children }: { children: ReactNode }) {
+  const [now, setNow] = useState(false);
+  useEffect(() => startTransition(() => setNow(true)), []);
+  return now ? children : null;
 }
 
 /** Nodes change colour only when a state does: a graph of a thousand is not drawn anew for every log line. */

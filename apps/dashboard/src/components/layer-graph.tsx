@@ -21,7 +21,7 @@ export const graphFits = (): boolean => window.matchMedia('(min-width: 48em)').m
 const SMALLEST = 0.1;
 const LARGEST = 1.5;
 /** A graph begins where it can be read, also where not all of it has room. */
-const READABLE = 0.6;
+const READABLE = 0.8;
 /** Beyond the frame, so that nothing is missing at its edge while it is moved; drawn when the rest stands. */
 const MARGIN = 300;
 /** The frame is looked at in steps: one that moves by a few pixels shows the same nodes. */

@@ -55,7 +55,13 @@ function LongTable({ steps, chosen, onChoose }: Steps) {
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for form fields
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
     <div ref={frame} className={classes['frame']} role="group" aria-label={t('steps')} tabIndex={0}>
-      <Table verticalSpacing={6} highlightOnHover aria-rowcount={steps.length + 1}>
+      <Table
+        className={classes['table'] ?? ''}
+        layout="fixed"
+        verticalSpacing={6}
+        highlightOnHover
+        aria-rowcount={steps.length + 1}
+      >
         <Head className={classes['head']} />
         <Table.Tbody>
           <Gap height={before} />

@@ -28,6 +28,7 @@ import { RetryRun } from '../application/runs/retry-run.js';
 import { RunControl } from '../application/runs/run-control.js';
 import type { RunStore } from '../application/runs/run-store.port.js';
 import { UndoRun } from '../application/runs/undo-run.js';
+import { WatchRuns } from '../application/runs/watch-runs.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
 import { ChangeDomain } from '../application/sites/change-domain.js';
 import { ConnectSite, ExamineSite } from '../application/sites/connect-site.js';
@@ -204,6 +205,7 @@ export const useCases: Provider[] = [
         leave: new LeaveRun(runs),
         undo: new UndoRun(runs, new RequestUndo(runs), makePlan, applyPlan),
         follow: new FollowRun(runs, clock),
+        watch: new WatchRuns(runs),
       }),
   ),
 ];

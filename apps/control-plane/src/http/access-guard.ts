@@ -57,7 +57,15 @@ export class AccessGuard implements CanActivate {
         remedy: 'Choose your own first (POST /account/password).',
       });
     }
-    if (allows(principal.grants, declared.role, await this.#placeOf(declared, request))) return true;
+    const { role } = declared;
+    const place = await this.#placeOf(declared, request);
+    if (allows(principal.grants, role, place)) {
+      request.stillAllowed = async () => {
+        const again = await this.#principalOf(request, false);
+        return again !== undefined && allows(again.grants, role, place);
+      };
+      return true;
+    }
     const act = this.reflector.get<Act | undefined>(ACTS, context.getHandler());
     if (act) {
       const details = { code: 'auth.forbidden' };
@@ -71,9 +79,10 @@ export class AccessGuard implements CanActivate {
     });
   }
 
-  async #principalOf(request: PrincipalRequest): Promise<RequestPrincipal | undefined> {
+  /** `acts`: the request counts as a sign of life of its session. */
+  async #principalOf(request: PrincipalRequest, acts = true): Promise<RequestPrincipal | undefined> {
     const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (given === undefined) return await this.#loggedIn(request);
+    if (given === undefined) return await this.#loggedIn(request, acts);
     const a = Buffer.from(given);
     const b = Buffer.from(this.localToken);
     if (a.length === b.length && timingSafeEqual(a, b)) {
@@ -83,9 +92,9 @@ export class AccessGuard implements CanActivate {
     return token && { name: token.name, kind: 'token', grants: [{ role: token.role, site: token.site }] };
   }
 
-  async #loggedIn(request: PrincipalRequest): Promise<RequestPrincipal | undefined> {
+  async #loggedIn(request: PrincipalRequest, acts: boolean): Promise<RequestPrincipal | undefined> {
     const cookie = sessionCookie(request);
-    const login = cookie === undefined ? undefined : await this.sessions.find(cookie);
+    const login = cookie === undefined ? undefined : await this.sessions.find(cookie, acts);
     return login && { name: login.account.name, kind: 'account', grants: login.account.grants, login };
   }
 
@@ -111,7 +120,7 @@ export class AccessGuard implements CanActivate {
       site === 'stack'
         ? (await this.stacks.getStack(id as StackId))?.site
         : site === 'run'
-          ? (await this.runs.get(id as RunId))?.run.site
+          ? (await this.runs.head(id as RunId))?.site
           : site === 'plan'
             ? (await this.plans.get(id as PlanId))?.site
             : fieldOf(request, site);

@@ -79,6 +79,7 @@ const fakes: Record<symbol, unknown> = {
   }),
   [tokens.RUN_STORE]: useCase({
     get: async (id: string) => (id === 'x' ? { run: { site: 'town' } } : undefined),
+    head: async (id: string) => (id === 'x' ? { site: 'town' } : undefined),
     list: async () => ['town', 'village'].map((site) => ({ site })),
   }),
   [tokens.PLAN_STORE]: useCase({ get: async (id: string) => (id === 'x' ? { site: 'town' } : undefined) }),

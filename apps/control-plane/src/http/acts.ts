@@ -32,6 +32,8 @@ export type PrincipalRequest = Request & {
   principal?: RequestPrincipal;
   /** What the act is about, where neither path nor body may say it. */
   actSubject?: string;
+  /** For answers that take long: looks again whether who asked may. */
+  stillAllowed?: () => Promise<boolean>;
 };
 
 export const ACTS = 'bastide:acts';

@@ -46,7 +46,7 @@ class ThingsController {
     { provide: AUDIT_LOG, useValue: { append: async (act: AuditAct) => void written.push(act) } },
     { provide: API_TOKENS, useValue: { find: async () => undefined } },
     { provide: SESSIONS, useValue: { find: async () => undefined } },
-    { provide: RUN_STORE, useValue: { get: async () => undefined } },
+    { provide: RUN_STORE, useValue: { head: async () => undefined } },
     { provide: PLAN_STORE, useValue: {} },
     { provide: STACK_STORE, useValue: {} },
     { provide: APP_GUARD, useClass: AccessGuard },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { API_PREFIX } from './api.js';
+import { basePath } from './forwarded-prefix.js';
 
 /** Scripts, styles and connections of our own alone; no inline script or style, nobody may frame the pages. */
 const PAGE_POLICY = [
@@ -17,8 +18,6 @@ const PAGE_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
-/** What a reverse proxy on this machine says of the path it serves us under. */
-const PREFIX = /^(\/[\w.~-]+)+$/;
 
 /**
  * Serves the built dashboard beside the API: files by name, the page itself for every other path (its router knows them).
@@ -44,11 +43,9 @@ export function serveDashboard(app: NestExpressApplication, directory: string): 
     if (!asksForPage || request.path.startsWith(`/${API_PREFIX}/`) || !request.accepts('html')) return next();
     // A file that is gone is gone: a page in place of a script would hide that a newer version is there.
     if (request.path.startsWith('/assets/')) return next();
-    const prefix = request.headers['x-forwarded-prefix'];
-    const base = typeof prefix === 'string' && PREFIX.test(prefix) ? `${prefix}/` : '/';
     response.setHeader('content-security-policy', PAGE_POLICY);
     response.setHeader('cache-control', 'no-store');
-    response.type('html').send(page.replace('<base href="/" />', `<base href="${base}" />`));
+    response.type('html').send(page.replace('<base href="/" />', `<base href="${basePath(request)}" />`));
   });
 }
 

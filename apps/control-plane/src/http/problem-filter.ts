@@ -22,6 +22,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
     if (response.headersSent) {
+      const known = error instanceof Refusal || error instanceof WorldFailure;
+      if (!known) this.#log.error({ path: request.path, err: error }, 'answer broken off');
       response.destroy(error as Error);
       return;
     }

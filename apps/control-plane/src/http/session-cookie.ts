@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { basePath } from './forwarded-prefix.js';
 
 /** The browser's session: not readable by scripts, not sent along by other sites' requests that change something. */
 const NAME = 'bastide_session';
@@ -21,5 +22,6 @@ const options = (request: Request) => ({
   sameSite: 'lax' as const,
   // Over plain HTTP (loopback alone) a Secure cookie would not come back.
   secure: request.secure,
-  path: '/',
+  // Behind a proxy under a path the other paths of the host belong to others.
+  path: basePath(request),
 });

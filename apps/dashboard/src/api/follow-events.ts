@@ -1,16 +1,20 @@
 import { createParser } from 'eventsource-parser';
 import { baseUrl, sessionFetch } from './client.js';
 import { problemOf } from './problem.js';
+import { sessionSignal } from './session-signal.js';
 
 /** How the stream is: `open` while lines come, `lost` while it tries again. */
 export type StreamState = 'connecting' | 'open' | 'lost';
 
 const SILENCE_MS = 45_000;
+/** A stream that broke after living so long was cut on the way, by a proxy or a sleep; one that broke sooner is trouble. */
+const LIVED_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
 
 /**
- * Follows a stream of server-sent events until the signal ends it or the server says 204 (over). A stream that breaks is
- * taken up after the last id that was seen, with growing pauses up to 10 s; one without a sign of life for 45 s counts as broken.
- * Throws a Problem where the server refuses (4xx).
+ * Follows a stream of server-sent events until the signal ends it or the server says 204 (over). A stream that breaks is taken up
+ * after the last id that was seen: at once when it had lived, then with growing pauses, never in step with other browsers. It
+ * is `lost` when taking it up failed. One without a sign of life for 45 s counts as broken. Throws a Problem where the server refuses (4xx).
  */
 export async function followEvents(
   path: string,
@@ -23,23 +27,30 @@ export async function followEvents(
 ): Promise<void> {
   let last = given.after;
   let failures = 0;
+  given.onState?.('connecting');
   while (!given.signal.aborted) {
-    given.onState?.(failures === 0 ? 'connecting' : 'lost');
     const attempt = new AbortController();
     const signal = AbortSignal.any([given.signal, attempt.signal]);
-    let timer = setTimeout(() => attempt.abort(), SILENCE_MS);
+    let timer: ReturnType<typeof setTimeout>;
+    const listen = (): void => {
+      clearTimeout(timer);
+      // While somebody is asked to sign in again, nothing can be heard.
+      timer = setTimeout(() => (sessionSignal.expired() ? listen() : attempt.abort()), SILENCE_MS);
+    };
+    listen();
+    let opened = Number.POSITIVE_INFINITY;
     try {
       const headers = new Headers({ accept: 'text/event-stream' });
       if (last !== undefined) headers.set('last-event-id', last);
       const answer = await sessionFetch(new Request(`${baseUrl}${path}`, { headers, signal, cache: 'no-store' }));
       if (answer.status === 204) return;
-      if (answer.status >= 400 && answer.status < 500 && answer.status !== 429)
+      if (answer.status >= 400 && answer.status < 500 && !AGAIN.has(answer.status))
         throw problemOf(answer.status, await answer.json().catch(() => undefined));
       if (answer.ok && answer.body) {
+        opened = performance.now();
         given.onState?.('open');
         const parser = createParser({
           onEvent: (event) => {
-            failures = 0;
             if (event.id !== undefined) last = event.id;
             given.onEvent(event.data, event.id, event.event);
           },
@@ -49,8 +60,7 @@ export async function followEvents(
         for (;;) {
           const { done, value } = await reader.read();
           if (done) break;
-          clearTimeout(timer);
-          timer = setTimeout(() => attempt.abort(), SILENCE_MS);
+          listen();
           parser.feed(decoder.decode(value, { stream: true }));
         }
       }
@@ -58,19 +68,35 @@ export async function followEvents(
       if (given.signal.aborted) return;
       if ((error as { status?: number }).status && (error as { status: number }).status >= 400) throw error;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(timer!);
       attempt.abort();
     }
-    failures++;
-    given.onState?.('lost');
-    await new Promise<void>((go) => {
-      const wake = (): void => {
-        clearTimeout(pause);
-        given.signal.removeEventListener('abort', wake);
-        go();
-      };
-      const pause = setTimeout(wake, Math.min(250 * 2 ** failures, 10_000));
-      given.signal.addEventListener('abort', wake);
-    });
+    if (performance.now() - opened > LIVED_MS) failures = 0;
+    else {
+      failures += 1;
+      given.onState?.('lost');
+    }
+    const longest = Math.min(250 * 2 ** failures, LONGEST_PAUSE_MS);
+    await pause(longest * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2), given.signal);
   }
+}
+
+/** Refusals that pass. */
+const AGAIN = new Set([408, 425, 429]);
+
+/** Ends early when the network or the person comes back. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const seen = (): void => {
+    if (document.visibilityState === 'visible') end();
+  };
+  const timer = setTimeout(end, ms);
+  const { signal: heard } = over;
+  window.addEventListener('online', end, { signal: heard });
+  document.addEventListener('visibilitychange', seen, { signal: heard });
+  signal.addEventListener('abort', end, { signal: heard });
+  await new Promise<void>((go) => (signal.aborted ? go() : heard.addEventListener('abort', () => go())));
+  clearTimeout(timer);
+  over.abort();
 }

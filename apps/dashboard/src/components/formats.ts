@@ -36,11 +36,19 @@ export function formatDuration(ms: number): string {
   const first = parts.findIndex(([count]) => count > 0);
   const told =
     first < 0 ? parts.slice(3) : parts.slice(first, first + 2).filter(([count], at) => at === 0 || count > 0);
-  return told
-    .map(([count, unit]) =>
-      new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'short' }).format(count),
-    )
-    .join(' ');
+  return told.map(([count, unit]) => unitFormat(unit).format(count)).join(' ');
+}
+
+/** Made once each: making one takes longer than a thousand uses. */
+const unitFormats = new Map<string, Intl.NumberFormat>();
+function unitFormat(unit: string): Intl.NumberFormat {
+  const language = locale();
+  const key = `${language} ${unit}`;
+  const known = unitFormats.get(key);
+  if (known) return known;
+  const made = new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short' });
+  unitFormats.set(key, made);
+  return made;
 }
 
 /** Date and time by locale, to the minute. */

@@ -4,6 +4,7 @@ import { EngineDatabase } from '../../../test/engine/engine-database.js';
 import { eventually } from '../../../test/engine/eventually.js';
 import { fresh, recordedGuest, recordedInstance, type StepSketch, storedPlan } from '../../../test/engine/plans.js';
 import { privatePostgres } from '../../../test/engine/private-servers.js';
+import { FollowRun } from '../../application/runs/follow-run.js';
 import {
   type Claim,
   decideCancel,
@@ -19,6 +20,7 @@ import {
 import type { RunId, StepId } from '../../domain/ids.js';
 import type { Plan } from '../../domain/plan/plan.js';
 import { deriveRun } from '../../domain/run/derive.js';
+import { SystemClock } from '../clock/system-clock.js';
 import { migrate } from './migrate.js';
 
 const id = (name: string): StepId => name as StepId;
@@ -361,6 +363,35 @@ describe('run store on PostgreSQL', () => {
     resume();
     await failed;
     await suspended.close();
+  });
+
+  it('hands every entry to all who follow, from wherever they come, while several steps write', async () => {
+    const { run } = await started([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    const leases = await Promise.all(['a', 'b', 'c'].map(async (step) => (await claimed(run, step)).lease));
+    // Another process reads than the one that writes.
+    const reading = new EngineDatabase({ url: postgres.url });
+    const follow = new FollowRun(reading.runs, new SystemClock());
+    const read = async (after: number): Promise<number[]> => {
+      const seqs: number[] = [];
+      for await (const portion of follow.execute(run, after, new AbortController().signal))
+        seqs.push(...portion.map(({ seq }) => seq));
+      return seqs;
+    };
+    const readers = Array.from({ length: 10 }, () => read(0));
+    for (let round = 0; round < 30; round += 1) {
+      if (round % 10 === 5) readers.push(read(round));
+      const lines = [{ at: round, stream: 'stdout' as const, text: `${round}` }];
+      await Promise.all(leases.map((lease) => engine.runs.append(lease, [{ type: 'log', lines }])));
+    }
+    for (const lease of leases) await engine.runs.commit(run, (now) => decideSucceed(now, lease, {}, []));
+    const last = (await engine.runs.head(run))?.lastSeq ?? 0;
+    const told = await Promise.all(readers);
+    for (const [at, seqs] of told.entries()) {
+      const after = at < 10 ? 0 : (at - 10) * 10 + 5;
+      expect(seqs).toEqual(Array.from({ length: last - after }, (_, index) => after + index + 1));
+    }
+    expect(follow.open).toBe(0);
+    await reading.close();
   });
 
   it('calls watchers of other processes', async () => {

@@ -20,7 +20,7 @@ import { isCollision, violates } from './database-failure.js';
 import { insertRun, stackBusy } from './run-creation.js';
 import { RunNotifications } from './run-notifications.js';
 import { STEP_COLUMNS, toEntry, toRun, toStep } from './run-rows.js';
-import { appendEntries, lockRun, readRun, updateSteps, writeDecision } from './run-writer.js';
+import { appendEntries, appendLines, lockRun, readRun, updateSteps, writeDecision } from './run-writer.js';
 import type { Tables } from './schema.js';
 
 /** Key of the advisory lock that lets one sweep look at a time. */
@@ -64,6 +64,13 @@ export class KyselyRunStore implements RunStore {
         .setIsolationLevel('repeatable read')
         .execute((tx) => readRun(tx, run)),
     );
+  }
+
+  async head(run: RunId): Promise<StoredRun | undefined> {
+    const row = await reach(() =>
+      this.database.db.selectFrom('runs').selectAll().where('id', '=', run).executeTakeFirst(),
+    );
+    return row && toRun(row);
   }
 
   async list(filter: RunFilter): Promise<readonly StoredRun[]> {
@@ -136,7 +143,9 @@ export class KyselyRunStore implements RunStore {
   }
 
   async append(lease: Lease, entries: Parameters<RunStore['append']>[1]): Promise<boolean> {
+    const lines = entries.filter((entry) => entry.type === 'log');
     const written = await this.write(lease.run, async (tx) => {
+      if (lines.length === entries.length) return appendLines(tx, lease, lines);
       const run = await tx
         .selectFrom('runs')
         .select(['last_seq', sql<Date>`date_trunc('milliseconds', clock_timestamp())`.as('now')])

@@ -4,7 +4,7 @@ import type { RunId } from '../../domain/ids.js';
 import type { Database } from './database.js';
 
 const CHANNEL = 'bastide_run';
-/** Log lines come in floods; one notification per run and so long is enough. */
+/** Log lines come in floods: the first after a silence is told at once, then one per run and so long is enough. */
 const COALESCE_MS = 25;
 const RECONNECT_MS = 1_000;
 
@@ -34,7 +34,9 @@ export class RunNotifications {
     if (this.closed) return;
     this.tell(run, what);
     if (this.pending.get(run) !== 'run') this.pending.set(run, what);
-    this.timer ??= setTimeout(() => this.flush(), COALESCE_MS);
+    if (this.timer !== undefined) return;
+    this.flush();
+    this.rest();
   }
 
   watch(run: RunId, listener: Listener): () => void {
@@ -69,8 +71,16 @@ export class RunNotifications {
     for (const observer of [...this.observers]) observer(run, what);
   }
 
+  private rest(): void {
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.pending.size === 0) return;
+      this.flush();
+      this.rest();
+    }, COALESCE_MS);
+  }
+
   private flush(): void {
-    this.timer = undefined;
     const payloads = [...this.pending].map(([run, what]) => `${what} ${run}`);
     this.pending.clear();
     this.sending = sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) as payload`

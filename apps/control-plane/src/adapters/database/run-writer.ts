@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely';
 import { afterEvent } from '../../application/runs/run-decisions.js';
-import type { Decision, RunSnapshot, RunStep } from '../../application/runs/run-store.port.js';
+import type { Decision, Lease, RunSnapshot, RunStep } from '../../application/runs/run-store.port.js';
 import type { RunId, StepId } from '../../domain/ids.js';
-import type { RunState } from '../../domain/run/run.js';
+import type { LogLine, RunState } from '../../domain/run/run.js';
 import { isSettled, runTransition } from '../../domain/run/transitions.js';
 import { applyRecordChange } from './record-changes.js';
 import { STEP_COLUMNS, stepChanges, toRun, toStep } from './run-rows.js';
@@ -121,6 +121,30 @@ export async function appendEntries(
     .set({ last_seq: lastSeq + rows.length })
     .where('id', '=', run)
     .execute();
+}
+
+/**
+ * Appends log lines of a held step; false when it is not held any more. The same as `appendEntries` in two questions: a flood of
+ * lines asks often. The second one sees what was committed before the run's row was ours.
+ */
+export async function appendLines(
+  tx: Tx,
+  lease: Lease,
+  entries: readonly { readonly lines: readonly LogLine[] }[],
+): Promise<boolean> {
+  await sql`select from runs where id = ${lease.run} for update`.execute(tx);
+  const data = JSON.stringify(entries.map(({ lines }) => ({ lines })));
+  const { numAffectedRows } = await sql`
+    with grown as (
+      update runs set last_seq = last_seq + ${entries.length}::integer
+      where id = ${lease.run} and exists (
+        select from run_steps where run = ${lease.run} and step = ${lease.step} and epoch = ${lease.epoch}
+          and holder = ${lease.holder} and state = 'running')
+      returning last_seq - ${entries.length}::integer as before, date_trunc('milliseconds', clock_timestamp()) as now)
+    insert into run_events (run, seq, at, step, type, data)
+    select ${lease.run}, before + entry.place, now, ${lease.step}, 'log', entry.data
+    from grown, jsonb_array_elements(${data}::jsonb) with ordinality as entry(data, place)`.execute(tx);
+  return (numAffectedRows ?? 0n) > 0n;
 }
 
 /**

@@ -51,14 +51,14 @@ export class Sessions {
     return { session, account, token };
   }
 
-  /** The session of a cookie, unless it is unknown, over, or of somebody who is disabled. */
-  async find(token: string): Promise<OpenSession | undefined> {
+  /** The session of a cookie, unless it is unknown, over, or of somebody who is disabled. `acts`: it counts as used now. */
+  async find(token: string, acts = true): Promise<OpenSession | undefined> {
     const found = await this.store.find(this.sha256(token));
     if (!found || found.account.disabled) return undefined;
     const now = this.clock.now();
     const { session } = found;
     if (session.expiresAt <= now || session.lastSeenAt + IDLE_MS <= now) return undefined;
-    if (session.lastSeenAt + SEEN_EVERY_MS < now) await this.store.seen(session, now);
+    if (acts && session.lastSeenAt + SEEN_EVERY_MS < now) await this.store.seen(session, now);
     return { ...found, token };
   }
 

@@ -1,60 +1,47 @@
 import type { RunId } from '../../domain/ids.js';
 import type { LogEntry } from '../../domain/run/run.js';
-import { isSettled } from '../../domain/run/transitions.js';
 import type { Clock } from '../clock.port.js';
 import { noSuchRun } from './decide-on-run.js';
 import type { RunStore } from './run-store.port.js';
-
-const PAGE = 500;
-/** A call of the store's watcher may get lost; then the log is looked at after so long. */
-const LOOK_AGAIN_MS = 2_000;
+import { RunTail } from './run-tail.js';
 
 /**
- * The log of a run as it grows, from any sequence number on, without gaps and without repeats. Ends when the run is
- * settled and everything was handed out (`forever`: only with the signal, for screens that wait for a retry). Refuses
- * with `not_found`.
+ * The log of a run as it grows, from any sequence number on, without gaps and without repeats, in portions. Ends when the run is
+ * settled and everything was handed out, or with the signal. However many follow a run, its log is read once; whoever is far
+ * behind, or slow, reads for himself until he has caught up. Refuses with `not_found`.
  */
 export class FollowRun {
+  readonly #tails = new Map<RunId, { readonly tail: RunTail; readers: number }>();
+
   constructor(
-    private readonly store: Pick<RunStore, 'get' | 'entries' | 'watch'>,
+    private readonly store: Pick<RunStore, 'head' | 'entries' | 'watch'>,
     private readonly clock: Pick<Clock, 'sleep'>,
   ) {}
 
-  async *execute(
-    run: RunId,
-    afterSeq: number,
-    signal: AbortSignal,
-    options: { readonly forever?: boolean } = {},
-  ): AsyncGenerator<LogEntry, void, void> {
-    if ((await this.store.get(run)) === undefined) throw noSuchRun(run);
-    let seq = afterSeq;
-    let wake: AbortController | undefined;
-    let rung = false;
-    const look = (): void => {
-      rung = true;
-      wake?.abort();
-    };
-    const stopWatching = this.store.watch(run, look);
-    signal.addEventListener('abort', look);
+  async *execute(run: RunId, afterSeq: number, signal: AbortSignal): AsyncGenerator<readonly LogEntry[], void, void> {
+    if ((await this.store.head(run)) === undefined) throw noSuchRun(run);
+    const shared = this.#join(run);
     try {
-      while (!signal.aborted) {
-        rung = false;
-        // Asked before reading: what is settled now has written all its entries.
-        const settled = isSettled((await this.store.get(run))?.run.state ?? 'left');
-        const entries = await this.store.entries(run, seq, PAGE);
-        for (const entry of entries) {
-          if (signal.aborted) return;
-          seq = entry.seq;
-          yield entry;
-        }
-        if (entries.length === PAGE || rung) continue;
-        if (settled && options.forever !== true) return;
-        wake = new AbortController();
-        await this.clock.sleep(LOOK_AGAIN_MS, wake.signal).catch(() => {});
-      }
+      yield* shared.tail.read(afterSeq, signal);
     } finally {
-      stopWatching();
-      signal.removeEventListener('abort', look);
+      shared.readers -= 1;
+      if (shared.readers === 0) {
+        shared.tail.close();
+        if (this.#tails.get(run) === shared) this.#tails.delete(run);
+      }
     }
+  }
+
+  /** Logs that are being read now. */
+  get open(): number {
+    return this.#tails.size;
+  }
+
+  #join(run: RunId): { readonly tail: RunTail; readers: number } {
+    const known = this.#tails.get(run);
+    const shared = known && !known.tail.broken ? known : { tail: new RunTail(run, this.store, this.clock), readers: 0 };
+    shared.readers += 1;
+    this.#tails.set(run, shared);
+    return shared;
   }
 }

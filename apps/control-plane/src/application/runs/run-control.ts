@@ -8,6 +8,7 @@ import type { RetryRun } from './retry-run.js';
 import { decideCancel, decideLeave, decideRetry, decideUndo } from './run-decisions.js';
 import type { RunSnapshot, RunStore, StoredRun } from './run-store.port.js';
 import type { UndoRun } from './undo-run.js';
+import type { WatchRuns } from './watch-runs.js';
 
 export interface Decisions {
   readonly cancel: boolean;
@@ -26,6 +27,7 @@ export class RunControl {
       readonly leave: LeaveRun;
       readonly undo: UndoRun;
       readonly follow: FollowRun;
+      readonly watch: WatchRuns;
     },
   ) {}
 
@@ -48,7 +50,7 @@ export class RunControl {
     return this.acts.undo.execute({ run, actor });
   }
 
-  follow(run: RunId, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEntry, void, void> {
+  follow(run: RunId, afterSeq: number, signal: AbortSignal): AsyncGenerator<readonly LogEntry[], void, void> {
     return this.acts.follow.execute(run, afterSeq, signal);
   }
 
@@ -67,14 +69,7 @@ export class RunControl {
 
   /** Calls back with every run whose state moved, until stopped. */
   watchAll(changed: (run: StoredRun) => void): () => void {
-    return this.store.watchAll((run, what) => {
-      if (what !== 'run') return;
-      this.store.get(run).then(
-        (snapshot) => snapshot && changed(snapshot.run),
-        // The reader hears of the next change; a screen asks again when it reconnects.
-        () => undefined,
-      );
-    });
+    return this.acts.watch.watch(changed);
   }
 
   progressOf({ steps, now }: RunSnapshot): Progress {

@@ -109,6 +109,8 @@ export interface RunStore {
   ): Promise<{ readonly run: StoredRun; readonly rings: readonly Ring[] }>;
 
   get(run: RunId): Promise<RunSnapshot | undefined>;
+  /** The run without its steps: cheap, for those who look often. */
+  head(run: RunId): Promise<StoredRun | undefined>;
   /** Newest first. */
   list(filter: RunFilter): Promise<readonly StoredRun[]>;
   latestOf(stack: StackId): Promise<StoredRun | undefined>;

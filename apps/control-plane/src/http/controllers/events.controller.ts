@@ -1,13 +1,12 @@
-import { Controller, Inject, type MessageEvent, Sse } from '@nestjs/common';
-import { ApiBearerAuth, ApiDefaultResponse, ApiTags } from '@nestjs/swagger';
-import { Observable } from 'rxjs';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
 import type { RunControl } from '../../application/runs/run-control.js';
-import { Sees, type SeesSite } from '../acts.js';
+import { type PrincipalRequest, Sees, type SeesSite } from '../acts.js';
 import { ProblemDto } from '../dto/responses.js';
+import { EventStream } from '../event-stream.js';
 import { Needs } from '../needs.js';
 import { RUN_CONTROL } from '../tokens.js';
-
-const HEARTBEAT_MS = 15_000;
 
 @ApiTags('events')
 @ApiBearerAuth()
@@ -17,18 +16,15 @@ export class EventsController {
   constructor(@Inject(RUN_CONTROL) private readonly control: RunControl) {}
 
   /** Every run whose state moves, on visible sites, as server-sent events of type `run`. Nothing is kept: whoever (re)connects asks for the lists once. */
-  @Sse()
+  @Get()
   @Needs('viewer')
-  follow(@Sees() sees: SeesSite): Observable<MessageEvent> {
-    return new Observable((subscriber) => {
-      const stop = this.control.watchAll((run) => {
-        if (sees(run.site)) subscriber.next({ type: 'run', data: run });
-      });
-      const heartbeat = setInterval(() => subscriber.next({ type: 'ping', data: '' }), HEARTBEAT_MS);
-      return () => {
-        clearInterval(heartbeat);
-        stop();
-      };
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  follow(@Sees() sees: SeesSite, @Req() request: PrincipalRequest, @Res() response: Response): void {
+    const stream = new EventStream(request, response);
+    const stop = this.control.watchAll((run) => {
+      if (sees(run.site)) stream.tell('run', run);
     });
+    stream.signal.addEventListener('abort', stop);
+    stream.open();
   }
 }

@@ -6,11 +6,11 @@ import {
   Headers,
   HttpCode,
   Inject,
-  type MessageEvent,
   Param,
   Post,
   Query,
-  Sse,
+  Req,
+  Res,
   StreamableFile,
 } from '@nestjs/common';
 import {
@@ -21,16 +21,17 @@ import {
   ApiProduces,
   ApiTags,
 } from '@nestjs/swagger';
-import { Observable } from 'rxjs';
+import type { Response } from 'express';
 import type { PlanStore } from '../../application/plans/plan-store.port.js';
 import type { RunControl } from '../../application/runs/run-control.js';
 import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
-import { Actor, Acts, Sees, type SeesSite } from '../acts.js';
+import { Actor, Acts, type PrincipalRequest, Sees, type SeesSite } from '../acts.js';
 import { toCsv } from '../csv.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
 import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
+import { EventStream } from '../event-stream.js';
 import { Needs } from '../needs.js';
 import { runBundle } from '../run-bundle.js';
 import { PLAN_STORE, RUN_CONTROL, RUN_STORE } from '../tokens.js';
@@ -144,31 +145,20 @@ export class RunsController {
   }
 
   /** The run log as server-sent events: `id` is the sequence number, so a reader resumes with Last-Event-ID. Ends after the run's last entry. */
-  @Sse(':id/events')
+  @Get(':id/events')
   @Needs('viewer', { site: 'run' })
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
   async events(
     @Param('id') id: string,
+    @Req() request: PrincipalRequest,
+    @Res() response: Response,
     @Headers('last-event-id') last?: string,
     @Query('after') after?: string,
-  ): Promise<Observable<MessageEvent>> {
-    if (!(await this.runs.get(id as RunId))) throw unknownRun(id);
+  ): Promise<void> {
+    if (!(await this.runs.head(id as RunId))) throw unknownRun(id);
     const start = Number(last ?? after ?? 0);
-    return new Observable((subscriber) => {
-      const stop = new AbortController();
-      const heartbeat = setInterval(() => subscriber.next({ type: 'ping', data: '' }), 15_000);
-      const run = async (): Promise<void> => {
-        for await (const entry of this.control.follow(id as RunId, Number.isFinite(start) ? start : 0, stop.signal)) {
-          subscriber.next({ id: String(entry.seq), type: 'entry', data: entry });
-        }
-        subscriber.next({ type: 'end', data: '' });
-        subscriber.complete();
-      };
-      run().catch((error: unknown) => (stop.signal.aborted ? undefined : subscriber.error(error)));
-      return () => {
-        clearInterval(heartbeat);
-        stop.abort();
-      };
-    });
+    const stream = new EventStream(request, response);
+    await stream.pipe(this.control.follow(id as RunId, start > 0 ? Math.floor(start) : 0, stream.signal));
   }
 
   @Post(':id/cancel')

@@ -39,7 +39,17 @@ export function Page() {
         void queryClient.invalidateQueries({ queryKey: KEY });
       }, 300);
     };
-    followEvents('/api/v1/events', { signal: end.signal, onEvent: (data) => data && refresh() }).catch(() => undefined);
+    let again = false;
+    followEvents('/api/v1/events', {
+      signal: end.signal,
+      onEvent: (data) => data && refresh(),
+      // What happened while nobody listened is not told afterwards.
+      onState: (state) => {
+        if (state !== 'open') return;
+        if (again) refresh();
+        again = true;
+      },
+    }).catch(() => undefined);
     return () => {
       clearTimeout(soon);
       end.abort();

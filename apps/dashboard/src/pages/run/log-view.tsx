@@ -1,21 +1,24 @@
-import { Button, CopyButton, Group, Select, Switch, Text, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
+import { Button, Group, Select, Switch, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { useClipboard, useDebouncedValue } from '@mantine/hooks';
+import { modals } from '@mantine/modals';
 import { IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from '../../components/clean-text.js';
 import { Section } from '../../components/section.js';
 import { currentLanguage } from '../../i18n/i18n.js';
 import classes from './log-view.module.css';
-import type { Line, LogLines, RunStep } from './run-view.js';
+import { type Line, type LogLines, type RunStep, ShownLines } from './run-view.js';
 
 const LINE_PX = 20;
-/** A line that is longer is cut on the screen; copied it is whole. */
+/** A line that is longer is cut in its row; copied, and on demand, it is whole. */
 const SHOWN = 2_000;
+/** Steps that are offered at once; typing finds the others. */
+const MOST_CHOICES = 200;
 
 /** The log of a run, merged or of one step: searched, followed, copied. */
-export function LogView({
+export const LogView = memo(function LogView({
   log,
   version,
   steps,
@@ -34,15 +37,22 @@ export function LogView({
   const [follow, setFollow] = useState(true);
   const frame = useRef<HTMLDivElement>(null);
   const labels = useMemo(() => new Map(steps.map((step) => [step.id, step.label])), [steps]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for the growing log
-  const shown = useMemo(
-    () =>
-      log.lines.filter(
-        (line) =>
-          (chosen === undefined || line.step === chosen) && (search === '' || line.text.toLowerCase().includes(search)),
-      ),
-    [log, version, chosen, search],
-  );
+  const [lines] = useState(() => new ShownLines());
+  const shown = lines.of(log, chosen, search);
+  const clipboard = useClipboard();
+  const choices = useMemo(() => steps.map((step) => ({ value: step.id, label: cleanText(step.label) })), [steps]);
+  const before = useRef({ top: 0, height: 0 });
+  /** Whoever moves back reads, whoever comes to the end follows again. */
+  const scrolled = (): void => {
+    const element = frame.current;
+    if (!element) return;
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    const { top, height } = before.current;
+    before.current = { top: scrollTop, height: scrollHeight };
+    if (scrollHeight < height) return;
+    if (scrollTop < top - 1) setFollow(false);
+    else if (scrollTop > top && scrollTop + clientHeight >= scrollHeight - LINE_PX) setFollow(true);
+  };
   const rows = useVirtualizer({
     count: shown.length,
     getScrollElement: () => frame.current,
@@ -68,7 +78,8 @@ export function LogView({
         <Select
           aria-label={t('whoseLog')}
           placeholder={t('allSteps')}
-          data={steps.map((step) => ({ value: step.id, label: cleanText(step.label) }))}
+          data={choices}
+          limit={MOST_CHOICES}
           value={chosen ?? null}
           onChange={(step) => onChoose(step ?? undefined)}
           clearable
@@ -81,16 +92,18 @@ export function LogView({
           checked={follow}
           onChange={(event) => setFollow(event.currentTarget.checked)}
         />
-        <CopyButton value={shown.map(asText).join('\n')}>
-          {({ copied, copy }) => (
-            <Button variant="default" size="sm" onClick={copy}>
-              {t(copied ? 'shell:copied' : 'shell:copy')}
-            </Button>
-          )}
-        </CopyButton>
+        <Button variant="default" size="sm" onClick={() => clipboard.copy(shown.map(asText).join('\n'))}>
+          {t(clipboard.copied ? 'shell:copied' : 'shell:copy')}
+        </Button>
       </Group>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
-      <section ref={frame} className={`surface ${classes['window']}`} tabIndex={0} aria-label={t('log')}>
+      <section
+        ref={frame}
+        className={`surface ${classes['window']}`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard
+        tabIndex={0}
+        aria-label={t('log')}
+        onScroll={scrolled}
+      >
         {shown.length === 0 ? (
           <Text c="dimmed" size="sm" px="md">
             {t(search ? 'nothingFound' : 'noLog')}
@@ -100,18 +113,13 @@ export function LogView({
           {rows.getVirtualItems().map((row) => {
             const line = shown[row.index];
             return line ? (
-              <div key={line.id} className={classes['line']} style={{ transform: `translateY(${row.start}px)` }}>
-                <span className={classes['time']}>{time.format(line.at)}</span>
-                {chosen === undefined ? (
-                  <span className={classes['step']} title={cleanText(labels.get(line.step) ?? line.step)}>
-                    {cleanText(labels.get(line.step) ?? line.step)}
-                  </span>
-                ) : null}
-                <bdi className={line.stream === 'stdout' ? '' : (classes[line.stream] ?? '')}>
-                  {cleanText(line.text.slice(0, SHOWN))}
-                  {line.text.length > SHOWN ? ' …' : ''}
-                </bdi>
-              </div>
+              <Row
+                key={line.id}
+                line={line}
+                start={row.start}
+                time={time}
+                step={chosen === undefined ? (labels.get(line.step) ?? line.step) : undefined}
+              />
             ) : null;
           })}
         </div>
@@ -122,6 +130,50 @@ export function LogView({
       </Text>
     </Section>
   );
-}
+});
+
+const Row = memo(function Row({
+  line,
+  start,
+  time,
+  step,
+}: {
+  line: Line;
+  start: number;
+  time: Intl.DateTimeFormat;
+  /** Its name, where lines of several are shown. */
+  step: string | undefined;
+}) {
+  const { t } = useTranslation('run');
+  const long = line.text.length > SHOWN;
+  const name = step === undefined ? undefined : cleanText(step);
+  return (
+    <div className={classes['line']} style={{ transform: `translateY(${start}px)` }}>
+      <span className={classes['time']}>{time.format(line.at)}</span>
+      {name === undefined ? null : (
+        <span className={classes['step']} title={name}>
+          {name}
+        </span>
+      )}
+      <bdi className={line.stream === 'stdout' ? '' : (classes[line.stream] ?? '')}>
+        {cleanText(long ? line.text.slice(0, SHOWN) : line.text)}
+        {long ? ' …' : ''}
+      </bdi>
+      {long ? (
+        <UnstyledButton fz="inherit" td="underline" onClick={() => showWhole(line)}>
+          {t('shell:showAll')} ({line.text.length})
+        </UnstyledButton>
+      ) : null}
+    </div>
+  );
+});
+
+/** A line that is too long for a row, broken where the window ends. */
+const showWhole = (line: Line): void =>
+  void modals.open({
+    title: cleanText(line.step),
+    size: 'xl',
+    children: <pre className={classes['whole']}>{cleanText(line.text)}</pre>,
+  });
 
 const asText = (line: Line): string => `${new Date(line.at).toISOString()} ${line.step} ${cleanText(line.text)}`;

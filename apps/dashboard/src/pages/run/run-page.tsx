@@ -1,7 +1,8 @@
 import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconPlugConnectedX } from '@tabler/icons-react';
-import { useEffect, useMemo, useState } from 'react';
+import i18next from 'i18next';
+import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { api, ask, baseUrl } from '../../api/client.js';
@@ -17,10 +18,13 @@ import { Section } from '../../components/section.js';
 import { STATE_COLOURS, StateBadge } from '../../components/state-badge.js';
 import { FailureCard } from './failure-card.js';
 import { LogView } from './log-view.js';
-import { percentOf } from './run-view.js';
+import { percentOf, type RunStep } from './run-view.js';
 import { StepTable } from './step-table.js';
 import { useAct } from './use-act.js';
 import { type LiveRun, useRun } from './use-run.js';
+
+/** Beside the run itself, not after it. */
+void i18next.loadNamespaces('run');
 
 /** A run, alive: what it does, how far it is, its log, and what may be decided. */
 export function Page() {
@@ -73,39 +77,52 @@ function View({ live }: { live: LiveRun }) {
             { value: 'table', label: t('table') },
           ]}
         />
-        {shown === 'graph' ? <Graph live={live} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
+        {shown === 'graph' ? <Graph steps={steps} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
       </Section>
-      <LogView log={log} version={live.version} steps={steps} chosen={chosen} onChoose={setChosen} />
+      <Then>
+        <LogView log={log} version={live.version} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+      </Then>
     </Frame>
   );
 }
 
+/** Follows when what is above it stands on the screen. */
+function Then({ children }: { children: ReactNode }) {
+  const [now, setNow] = useState(false);
+  useEffect(() => startTransition(() => setNow(true)), []);
+  return now ? children : null;
+}
+
 /** Nodes change colour only when a state does: a graph of a thousand is not drawn anew for every log line. */
-function Graph({ live: { steps } }: { live: LiveRun }) {
+const Graph = memo(function Graph({ steps }: { steps: LiveRun['steps'] }) {
   const { t } = useTranslation('run');
   const states = steps.map((step) => `${step.id}=${step.state}`).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the states stand for the steps
-  const graph = useMemo(
-    () => ({
-      nodes: steps.map((step) => ({
-        id: step.id,
-        label: step.label,
-        about: t(`shell:state.${step.state}`),
-        layer: step.layer,
-        colour: STATE_COLOURS[step.state],
-      })),
-      edges: steps.flatMap((step) => step.after.map((from) => ({ from, to: step.id }))),
-    }),
-    [states, t],
+  const nodes = useMemo(() => {
+    const words = new Map<RunStep['state'], string>();
+    for (const { state } of steps) if (!words.has(state)) words.set(state, t(`shell:state.${state}`));
+    return steps.map((step) => ({
+      id: step.id,
+      label: step.label,
+      about: words.get(step.state) ?? step.state,
+      layer: step.layer,
+      colour: STATE_COLOURS[step.state],
+    }));
+  }, [states, t]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what waits for what does not change while a run runs
+  const edges = useMemo(
+    () => steps.flatMap((step) => step.after.map((from) => ({ from, to: step.id }))),
+    [steps.length],
   );
   return (
     <LayerGraph
-      {...graph}
+      nodes={nodes}
+      edges={edges}
       label={t('graph')}
       follow={steps.filter((step) => step.state === 'running' || step.state === 'failed').map((step) => step.id)}
     />
   );
-}
+});
 
 const UNDER_WAY = new Set<string>(['running', 'cancelling', 'undoing']);
 

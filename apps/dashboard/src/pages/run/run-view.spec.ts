@@ -1,4 +1,4 @@
-import { applyEvent, LogLines, MOST_LINES, percentOf, type RunStep } from './run-view.js';
+import { applyEvent, LogLines, MOST_LINES, percentOf, type RunStep, ShownLines } from './run-view.js';
 
 const step: RunStep = { id: 'a', label: 'A', state: 'waiting', after: [], layer: 0, weightMs: 1000, attempt: 0 };
 const entry = (seq: number, event: { type: string; [key: string]: unknown }) => ({
@@ -72,5 +72,19 @@ describe('the log on the screen', () => {
     expect(log.lines.length).toBeLessThanOrEqual(MOST_LINES + 5_000);
     expect(log.lines.at(-1)?.text).toBe('120/999');
     expect(log.dropped + log.lines.length).toBe(120_000);
+  });
+
+  it('is searched as it grows, also when old lines are dropped', () => {
+    const log = new LogLines();
+    const shown = new ShownLines();
+    const found = () => shown.of(log, 'a', '7/99').map(({ text }) => text);
+    for (let seq = 1; seq <= 120; seq += 1) {
+      log.add(entry(seq, lines(Array.from({ length: 1000 }, (_, at) => `${seq}/${at}`))));
+      expect(found()).toEqual(log.lines.filter(({ text }) => text.includes('7/99')).map(({ text }) => text));
+    }
+    expect(found()).toContain('117/99');
+    expect(found()).not.toContain('7/99');
+    expect(shown.of(log, 'b', '')).toEqual([]);
+    expect(shown.of(log, undefined, '')).toBe(log.lines);
   });
 });

@@ -131,3 +131,33 @@ export class LogLines {
     return true;
   }
 }
+
+/** What of a log is shown, of one step or of all, with a text in it or any: new lines are looked at once, not the whole log again. */
+export class ShownLines {
+  #of: LogLines | undefined;
+  #step: string | undefined;
+  #search = '';
+  #looked = 0;
+  #lines: Line[] = [];
+
+  /** `search` in lower case; '' is any. The array is the same as before, grown, while the question is. */
+  of(log: LogLines, step: string | undefined, search: string): readonly Line[] {
+    if (step === undefined && search === '') return log.lines;
+    if (log !== this.#of || step !== this.#step || search !== this.#search) {
+      this.#of = log;
+      this.#step = step;
+      this.#search = search;
+      this.#looked = 0;
+      this.#lines = [];
+    }
+    const { dropped, lines } = log;
+    if ((this.#lines[0]?.id ?? dropped + 1) <= dropped) this.#lines = this.#lines.filter(({ id }) => id > dropped);
+    for (let at = Math.max(0, this.#looked - dropped); at < lines.length; at += 1) {
+      const line = lines[at] as Line;
+      if (step !== undefined && line.step !== step) continue;
+      if (search === '' || line.text.toLowerCase().includes(search)) this.#lines.push(line);
+    }
+    this.#looked = dropped + lines.length;
+    return this.#lines;
+  }
+}

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { api, ask } from '../../api/client.js';
 import { followEvents, type StreamState } from '../../api/follow-events.js';
 import { type Problem, toProblem } from '../../api/problem.js';
+import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { applyEvent, type Entry, LogLines, type RunStep } from './run-view.js';
 
@@ -26,12 +27,16 @@ export function useRun(id: string) {
     queryKey: runKey(id),
     queryFn: ({ signal }) => ask(api.GET('/api/v1/runs/{id}', { params: { path: { id } }, signal })),
     staleTime: 0,
+    // What is over may be taken up again from another device.
+    refetchInterval: (asked) => every(SETTLED.has(asked.state.data?.run.state ?? '') ? OVER_MS : false)(asked),
   });
   const [log] = useState(() => new LogLines());
   const [version, setVersion] = useState(0);
   const [stream, setStream] = useState<LiveRun['stream']>('connecting');
   const [refused, setRefused] = useState<Problem>();
   const steps = useRef(new Map<string, RunStep>());
+  /** The same array until a step changes: what shows the steps is not drawn anew for every log line. */
+  const list = useRef<readonly RunStep[] | undefined>(undefined);
   const seen = useRef(0);
   const detail = query.data;
   const { refetch } = query;
@@ -42,6 +47,7 @@ export function useRun(id: string) {
   if (detail && (detail.run.lastSeq > seen.current || steps.current.size === 0)) {
     seen.current = detail.run.lastSeq;
     steps.current = new Map(detail.steps.map((step) => [step.id, step]));
+    list.current = undefined;
   }
 
   const known = state !== undefined;
@@ -73,8 +79,12 @@ export function useRun(id: string) {
         if (entry.seq > seen.current) {
           seen.current = entry.seq;
           const step = entry.step === undefined ? undefined : steps.current.get(entry.step);
-          if (step) steps.current.set(step.id, applyEvent(step, entry));
-          else void refetch();
+          const after = step && applyEvent(step, entry);
+          if (!after) void refetch();
+          else if (after !== step) {
+            steps.current.set(after.id, after);
+            list.current = undefined;
+          }
         }
         draw();
       },
@@ -87,9 +97,10 @@ export function useRun(id: string) {
     };
   }, [id, log, open, known, refetch]);
 
+  list.current ??= [...steps.current.values()];
   const live: LiveRun | undefined = detail && {
     detail,
-    steps: [...steps.current.values()],
+    steps: list.current,
     log,
     version,
     stream,
@@ -98,6 +109,8 @@ export function useRun(id: string) {
   return { ...query, data: live };
 }
 
+/** How often a run that is over is looked at again. */
+const OVER_MS = 20_000;
 const SETTLED = new Set<string>([
   'succeeded',
   'failed',

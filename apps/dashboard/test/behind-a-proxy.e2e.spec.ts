@@ -1,0 +1,247 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { decideClaim } from '../../control-plane/src/application/runs/run-decisions.js';
+import type { Lease } from '../../control-plane/src/application/runs/run-store.port.js';
+import type { RunId, StepId } from '../../control-plane/src/domain/ids.js';
+import { freePort } from '../../control-plane/test/e2e/demo.js';
+import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
+import { EngineDatabase } from '../../control-plane/test/engine/engine-database.js';
+import { fresh, storedPlan } from '../../control-plane/test/engine/plans.js';
+import { privatePostgres, privateRedis } from '../../control-plane/test/engine/private-servers.js';
+import { PathProxy } from './path-proxy.js';
+
+/**
+ * The pages where life is hard: below a path of a reverse proxy that cuts long answers, with a control plane that restarts, a
+ * session that ends, a tab that sleeps. The log is written by the test, as a worker writes it.
+ */
+const possible = existsSync('/usr/bin/chromium');
+const story = possible ? describe : describe.skip;
+if (!possible) process.stderr.write('SKIPPED: the pages behind a proxy need Chromium (infra/setup/setup.sh)\n');
+
+const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+const PASSWORD = 'correct horse battery';
+const STEPS = 300;
+
+story('the dashboard behind a reverse proxy under a path', () => {
+  const postgres = privatePostgres();
+  const redis = privateRedis();
+  let state = '';
+  let port = 0;
+  let plane: ChildProcess | undefined;
+  let proxy: PathProxy;
+  let engine: EngineDatabase;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let base = '';
+  let run = '';
+  let lease: Lease;
+  let written = 0;
+  const faults: string[] = [];
+
+  const startPlane = async (): Promise<void> => {
+    const child = spawn(process.execPath, [resolve('dist/apps/control-plane/src/main.js'), '--role', 'api'], {
+      env: {
+        ...process.env,
+        DATABASE_URL: postgres.url,
+        REDIS_URL: redis.url,
+        BASTIDE_STATE_DIR: state,
+        BASTIDE_LISTEN: `127.0.0.1:${port}`,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    plane = child;
+    let output = '';
+    await new Promise<void>((done, fail) => {
+      const hear = (data: Buffer): void => {
+        output += data.toString();
+        if (output.includes('the API listens')) done();
+      };
+      child.stdout.on('data', hear);
+      child.stderr.on('data', hear);
+      child.on('exit', (code) => fail(new Error(`the control plane ended with ${code}:\n${output}`)));
+    });
+  };
+  const stopPlane = async (): Promise<void> => {
+    const child = plane;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((done) => child.once('exit', done));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  /** Lines of a step that runs, numbered. */
+  const print = async (count: number): Promise<void> => {
+    const lines = Array.from({ length: count }, (_, at) => ({
+      at: Date.now(),
+      stream: 'stdout' as const,
+      text: `line <b>${written + at}</b>`,
+    }));
+    written += count;
+    expect(await engine.runs.append(lease, [{ type: 'log', lines }])).toBe(true);
+  };
+  const log = () => page.locator('section[aria-label="Log"]');
+  /** Every line that was printed, once and in order. */
+  const sees = async (): Promise<void> => {
+    await log()
+      .getByText(`line <b>${written - 1}</b>`, { exact: true })
+      .waitFor({ timeout: 20_000 });
+    await page.getByText(`${written} lines`, { exact: true }).waitFor({ timeout: 5_000 });
+    const texts = await log().locator('bdi').allTextContents();
+    const numbers = texts.map((text) => Number(/<b>(\d+)<\/b>/.exec(text)?.[1]));
+    expect(numbers).toEqual(numbers.map((_, at) => written - numbers.length + at));
+  };
+  const lost = () => page.getByText('The connection to the control plane is lost');
+
+  beforeAll(async () => {
+    state = mkdtempSync(join(tmpdir(), 'bastide-proxy-'));
+    port = await freePort();
+    await startPlane();
+    engine = new EngineDatabase({ url: postgres.url });
+    const sketch = Array.from({ length: STEPS }, (_, at) => ({
+      id: `s${at}`,
+      after: at < 10 ? [] : [`s${at - 10}`],
+      deadlineMs: 600_000,
+    }));
+    const created = await engine.runs.create(await storedPlan(engine, sketch), {
+      id: fresh('run') as RunId,
+      actor: 'ada',
+    });
+    run = created.run.id;
+    const claim = await engine.runs.commit(run as RunId, (now) =>
+      decideClaim(now, 's0' as StepId, 'test', { leaseMs: 600_000, maxStarts: 5 }),
+    );
+    lease = claim!.claim!.lease;
+    proxy = new PathProxy('/bastide', port);
+    base = `${await proxy.start()}/bastide`;
+    browser = await plainBrowser();
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (line) => /Content.Security|Refused/i.test(line.text()) && faults.push(line.text()));
+  }, 90_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await proxy?.stop();
+    await stopPlane();
+    await engine?.close();
+    rmSync(state, { recursive: true, force: true });
+  }, 60_000);
+
+  it('the first visitor comes in, and everything stays below the path', async () => {
+    const code = readFileSync(join(state, 'setup-code'), 'utf8').trim();
+    await page.goto(`${base}#setup=${code}`);
+    await page.getByLabel('Your name').fill('Ada Admin');
+    await page.getByLabel('Password', { exact: false }).first().fill(PASSWORD);
+    await page.getByLabel('Password once more').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create the account' }).click();
+    await page.getByRole('link', { name: 'Runs' }).first().click();
+    await page.waitForURL(`${base}/runs`);
+    const [cookie] = await context.cookies();
+    // Other products of the same host have no business with it.
+    expect(cookie).toMatchObject({ name: 'bastide_session', path: '/bastide/', httpOnly: true, sameSite: 'Lax' });
+    expect(proxy.strays.filter((path) => path !== '/favicon.ico')).toEqual([]);
+  }, 60_000);
+
+  it('a deep link shows the run as it is, with the log as it grows, also on a second device', async () => {
+    await print(30);
+    await page.goto(`${base}/runs/${run}`);
+    await sees();
+    await print(30);
+    await sees();
+    const other = await context.newPage();
+    await other.goto(`${base}/runs/${run}`);
+    await other.getByText(`${written} lines`, { exact: true }).waitFor();
+    await print(5);
+    await other.getByText(`${written} lines`, { exact: true }).waitFor();
+    await other.close();
+    await page.reload();
+    await sees();
+  }, 60_000);
+
+  it('a run of many steps is without barriers, as a graph and as a table', async () => {
+    for (const [width, height] of [
+      [1440, 900],
+      [390, 844],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      for (const view of ['Graph', 'Table'] as const) {
+        await page.getByText(view, { exact: true }).first().click();
+        await page
+          .locator(view === 'Graph' ? '[data-node]' : '[data-step]')
+          .first()
+          .waitFor();
+        await page.evaluate(AXE);
+        const found = await page.evaluate(
+          (rules) =>
+            (
+              globalThis as never as { axe: { run: (on: unknown, how: unknown) => Promise<{ violations: unknown[] }> } }
+            ).axe
+              .run(document, { runOnly: rules })
+              .then(({ violations }) => violations),
+          RULES,
+        );
+        expect({ width, view, found }).toEqual({ width, view, found: [] });
+      }
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+    // Not all rows are drawn, yet a reader hears how many there are, and the keyboard reaches the last one.
+    expect(await page.locator('table[aria-rowcount]').getAttribute('aria-rowcount')).toBe(`${STEPS + 1}`);
+    expect(await page.locator('[data-step]').count()).toBeLessThan(60);
+    await page.getByRole('group', { name: 'Steps' }).focus();
+    await page.keyboard.press('End');
+    await page.locator(`[data-step="s${STEPS - 1}"]`).waitFor();
+  }, 60_000);
+
+  it('goes on where it was when the proxy cuts its stream, without alarm', async () => {
+    proxy.cutAfterMs = 1_500;
+    await page.reload();
+    await sees();
+    for (let round = 0; round < 12; round += 1) {
+      await print(3);
+      await delay(300);
+      expect(await lost().count()).toBe(0);
+    }
+    await sees();
+    expect(proxy.cut).toBeGreaterThan(1);
+  }, 60_000);
+
+  it('has every line after it slept', async () => {
+    const cdp = await context.newCDPSession(page);
+    await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+    for (let round = 0; round < 8; round += 1) {
+      await print(20);
+      await delay(300);
+    }
+    await cdp.send('Page.setWebLifecycleState', { state: 'active' });
+    await sees();
+  }, 60_000);
+
+  it('says that the control plane is away, and goes on by itself when it is back', async () => {
+    await stopPlane();
+    await lost().waitFor({ timeout: 20_000 });
+    await print(10);
+    await startPlane();
+    await sees();
+    await lost().waitFor({ state: 'detached' });
+  }, 60_000);
+
+  it('asks again when the session has ended, and then goes on where it was', async () => {
+    await engine.database.db.deleteFrom('sessions').execute();
+    const password = page.getByRole('dialog').getByLabel('Password', { exact: false }).first();
+    await password.waitFor({ timeout: 20_000 });
+    await print(10);
+    await password.fill(PASSWORD);
+    await password.press('Enter');
+    await password.waitFor({ state: 'detached' });
+    expect(page.url()).toBe(`${base}/runs/${run}`);
+    await sees();
+    expect(faults).toEqual([]);
+    expect(proxy.strays.filter((path) => path !== '/favicon.ico')).toEqual([]);
+  }, 60_000);
+});

@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Logger } from 'pino';
-import { ABANDON, AppModule, CLOSE, LOG, WORKER } from './app.module.js';
+import { ABANDON, AppModule, CLOSE, LOG, NOTIFIER, WORKER } from './app.module.js';
 import type { People } from './application/accounts/people.js';
 import { ConfigError, loadConfig } from './config/config.js';
 import { Refusal } from './domain/problem.js';
 import { furnish } from './http/api.js';
 import { serveDashboard } from './http/dashboard-files.js';
 import { PEOPLE } from './http/tokens.js';
+import type { Notifier } from './worker/notifier.js';
 import type { Worker } from './worker/worker.js';
 
 /** Longer than the worker's hand-over; what still hangs then will not end by itself. */
@@ -31,6 +32,8 @@ async function main(): Promise<void> {
   app.set('trust proxy', 'loopback');
   const worker = config.role === 'api' ? undefined : app.get<Worker>(WORKER);
   await worker?.start();
+  const notifier = app.get<Notifier>(NOTIFIER);
+  await notifier.start();
   if (config.role === 'worker') await app.init();
   else {
     await app.get<People>(PEOPLE).openSetUp();
@@ -45,7 +48,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(1), END_MS).unref();
     const close = app.get<() => Promise<void>>(CLOSE);
     Promise.resolve()
-      .then(() => worker?.stop())
+      .then(() => Promise.all([worker?.stop(), notifier.stop()]))
       .then(() => app.close())
       .then(close)
       .then(

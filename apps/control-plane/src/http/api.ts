@@ -8,6 +8,7 @@ import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
+import { NotificationsController } from './controllers/notifications.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
@@ -35,6 +36,7 @@ export const CONTROLLERS = [
   AccountController,
   AccountsController,
   HealthController,
+  NotificationsController,
 ];
 
 /** Prefix of every path; a change that breaks clients gets a new one. */

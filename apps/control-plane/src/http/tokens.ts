@@ -29,3 +29,7 @@ export const PREPARE_SITE = Symbol('PREPARE_SITE');
 export const DESCRIBE_SITE = Symbol('DESCRIBE_SITE');
 export const SECRET_STORE = Symbol('SECRET_STORE');
 export const PARSE_SITE = Symbol('PARSE_SITE');
+export const KEEP_TARGETS = Symbol('KEEP_TARGETS');
+export const OUTBOX = Symbol('OUTBOX');
+export const EXPORT_AUDIT = Symbol('EXPORT_AUDIT');
+export const EXPORT_SIGNER = Symbol('EXPORT_SIGNER');

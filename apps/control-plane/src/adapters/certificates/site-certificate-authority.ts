@@ -7,6 +7,7 @@ import type {
   IssuedCertificate,
 } from '../../application/certificates/certificate-authority.port.js';
 import type { SecretStore } from '../../application/secrets/secret-store.port.js';
+import type { KeptCertificate } from '../../domain/notification/certificate-news.js';
 import { authorityExtensions, leafExtensions, rootExtensions } from './extensions.js';
 
 const DAY_MS = 86_400_000;
@@ -78,6 +79,18 @@ export class SiteCertificateAuthority implements CertificateAuthority {
   async find(site: { name: string }, name: string): Promise<IssuedCertificate | undefined> {
     const kept = parse(await this.secrets.get(`certificate/${plain(site.name)}/${name}`));
     return kept && issued(kept);
+  }
+
+  async kept(site: { name: string }): Promise<readonly KeptCertificate[]> {
+    const root = await this.secrets.get(`certificate-root/${plain(site.name)}`);
+    const issuedOnes = (await this.secrets.valuesUnder(`certificate/${plain(site.name)}/`)).map(
+      (text) => (JSON.parse(text) as Kept).certificate,
+    );
+    return [...(root === undefined ? [] : [(JSON.parse(root) as Root).certificate]), ...issuedOnes].map((text) => {
+      const certificate = new X509Certificate(text);
+      const name = /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? certificate.subjectAltName ?? certificate.subject;
+      return { name, serial: certificate.serialNumber, notAfter: Date.parse(certificate.validTo) };
+    });
   }
 
   async forgetUnder(prefix: string): Promise<void> {

@@ -5,6 +5,7 @@ import { apiTokens } from './migrations/0003-api-tokens.js';
 import { accounts } from './migrations/0004-accounts.js';
 import { checks } from './migrations/0010-checks.js';
 import { auditFailed } from './migrations/0011-audit-failed.js';
+import { notifications } from './migrations/0025-notifications.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -15,6 +16,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-accounts': accounts,
   '0010-checks': checks,
   '0011-audit-failed': auditFailed,
+  '0025-notifications': notifications,
 };
 
 /**

@@ -5,13 +5,14 @@ import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Page as Frame } from '../../components/page.js';
 import { AccountSection } from './account-section.js';
+import { NotificationsSection } from './notifications-section.js';
 import { PeopleSection } from './people-section.js';
 import { SessionsSection } from './sessions-section.js';
 import { TokensSection } from './tokens-section.js';
 
-const SECTIONS = ['account', 'sessions', 'people', 'tokens'] as const;
+const SECTIONS = ['account', 'sessions', 'people', 'tokens', 'notifications'] as const;
 
-/** One's own account, and for admins people and tokens. */
+/** One's own account, and for admins people, tokens and who hears of what. */
 export function Page() {
   const { t } = useTranslation('settings');
   const navigate = useNavigate();
@@ -41,6 +42,9 @@ export function Page() {
         </Tabs.Panel>
         <Tabs.Panel value="tokens">
           <TokensSection />
+        </Tabs.Panel>
+        <Tabs.Panel value="notifications">
+          <NotificationsSection />
         </Tabs.Panel>
       </Tabs>
     </Frame>

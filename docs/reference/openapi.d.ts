@@ -1028,6 +1028,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["connection_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2032,6 +2048,32 @@ export interface components {
             /** @description The receiver’s own words, or why it was not reached. */
             answer: string;
             remedy?: string;
+        };
+        AuthorityDto: {
+            /** @description SHA-256, hex with colons. */
+            fingerprint: string;
+            /** @description PEM, for the machines of people and programs. */
+            certificate: string;
+        };
+        ServedCertificateDto: {
+            /**
+             * @description Where it should come from.
+             * @enum {string}
+             */
+            source: "file" | "own" | "acme";
+            /** @description It is the own authority’s, until the first one from ACME is here. */
+            standIn: boolean;
+            /** @description SHA-256, hex with colons. */
+            fingerprint: string;
+            names: string[];
+            notBefore: number;
+            notAfter: number;
+            /** @description The control plane’s own one. */
+            authority?: components["schemas"]["AuthorityDto"];
+        };
+        ConnectionDto: {
+            /** @description Absent: plain HTTP, on loopback alone. */
+            certificate?: components["schemas"]["ServedCertificateDto"];
         };
     };
     responses: never;
@@ -4150,6 +4192,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    connection_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionDto"];
                 };
             };
             default: {

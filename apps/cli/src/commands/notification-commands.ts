@@ -14,7 +14,7 @@ interface FilterOptions {
   readonly severity: (typeof SEVERITIES)[number];
   readonly site?: string[];
   readonly event?: string[];
-  readonly ca?: string;
+  readonly receiverCa?: string;
 }
 
 const withFilter = (command: Command): Command =>
@@ -23,14 +23,14 @@ const withFilter = (command: Command): Command =>
     .addOption(new Option('--severity <severity>', 'nothing below it is told').choices(SEVERITIES).default('warning'))
     .option('--site <site>', 'only of this site; may be repeated (default: every site)', collect)
     .option('--event <kind>', 'only of this kind, such as run-failed; may be repeated (default: all)', collect)
-    .option('--ca <file>', 'authority of the receiver’s certificate, PEM');
+    .option('--receiver-ca <file>', 'authority of the receiver’s certificate, PEM');
 
 const fields = async (options: FilterOptions) => ({
   language: options.language,
   severity: options.severity,
   sites: options.site ?? [],
   kinds: (options.event ?? []) as never[],
-  ...(options.ca ? { ca: await readFile(options.ca, 'utf8') } : {}),
+  ...(options.receiverCa ? { ca: await readFile(options.receiverCa, 'utf8') } : {}),
 });
 
 async function targetNamed({ connection }: Session, name: string) {

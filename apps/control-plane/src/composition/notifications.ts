@@ -24,10 +24,23 @@ import type { StackStore } from '../application/stacks/stack-store.port.js';
 import type { Config } from '../config/config.js';
 import * as http from '../http/tokens.js';
 import { DEFAULT_NOTIFIER, Notifier } from '../worker/notifier.js';
-import { CLOCK, CONFIG, DATABASE, from, LOG, MESSENGERS, NEW_ID, NOTIFIER, SECRETS, TARGETS } from './tokens.js';
+import {
+  CLOCK,
+  CONFIG,
+  DATABASE,
+  EVENT_INLET,
+  from,
+  LOG,
+  MESSENGERS,
+  NEW_ID,
+  NOTIFIER,
+  SECRETS,
+  TARGETS,
+} from './tokens.js';
 
 /** Who is told what, and how. */
 export const notifications: Provider[] = [
+  from(EVENT_INLET, [DATABASE], (database: Database) => new KyselyEventInlet(database)),
   from(TARGETS, [DATABASE], (database: Database) => new KyselyNotificationTargets(database)),
   from(http.OUTBOX, [DATABASE], (database: Database) => new KyselyOutbox(database)),
   from(
@@ -57,7 +70,7 @@ export const notifications: Provider[] = [
     NOTIFIER,
     [
       CONFIG,
-      DATABASE,
+      EVENT_INLET,
       http.OUTBOX,
       TARGETS,
       MESSENGERS,
@@ -73,7 +86,7 @@ export const notifications: Provider[] = [
     ],
     (
       config: Config,
-      database: Database,
+      inlet: KyselyEventInlet,
       outbox: Outbox,
       targets: NotificationTargets,
       messengers: Messengers,
@@ -87,7 +100,6 @@ export const notifications: Provider[] = [
       newId: NewId,
       log: Logger,
     ) => {
-      const inlet = new KyselyEventInlet(database);
       const dashboard = config.publicUrl === undefined ? {} : { dashboard: config.publicUrl };
       const settings = { ...DEFAULT_DELIVERY, ...dashboard };
       const holder = config.role === 'api' ? {} : { holder: `${hostname()}:${process.pid}:${clock.now()}` };

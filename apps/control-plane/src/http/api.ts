@@ -6,6 +6,7 @@ import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
+import { ConnectionController } from './controllers/connection.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
 import { NotificationsController } from './controllers/notifications.controller.js';
@@ -37,6 +38,7 @@ export const CONTROLLERS = [
   AccountsController,
   HealthController,
   NotificationsController,
+  ConnectionController,
 ];
 
 /** Prefix of every path; a change that breaks clients gets a new one. */

@@ -33,3 +33,5 @@ export const KEEP_TARGETS = Symbol('KEEP_TARGETS');
 export const OUTBOX = Symbol('OUTBOX');
 export const EXPORT_AUDIT = Symbol('EXPORT_AUDIT');
 export const EXPORT_SIGNER = Symbol('EXPORT_SIGNER');
+/** () => what is served at handshakes now, or undefined for plain HTTP. */
+export const SERVED_CERTIFICATE = Symbol('SERVED_CERTIFICATE');

@@ -152,7 +152,9 @@ function About({ target }: { target: Target }) {
         <ForeignText>{target.name}</ForeignText>
       </Text>
       <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-        <ForeignText limit={160}>{target.mail ? target.mail.recipients.join(', ') : (target.webhook?.url ?? '')}</ForeignText>
+        <ForeignText limit={160}>
+          {target.mail ? target.mail.recipients.join(', ') : (target.webhook?.url ?? '')}
+        </ForeignText>
       </Text>
       <Group gap="xs">
         <Badge variant="light" tt="none" radius="sm">

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, Inject, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiDefaultResponse,
@@ -7,7 +7,9 @@ import {
   ApiPropertyOptional,
   ApiTags,
 } from '@nestjs/swagger';
+import type { Response } from 'express';
 import type { ServedState } from '../../application/tls/keep-server-certificate.js';
+import { Refusal } from '../../domain/problem.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { SERVED_CERTIFICATE } from '../tokens.js';
@@ -59,5 +61,20 @@ export class ConnectionController {
         ...(authority ? { authority } : {}),
       },
     };
+  }
+
+  /** The own authority's certificate as a file, for the machines of people. */
+  @Get('authority')
+  @ApiOkResponse({ content: { 'application/x-pem-file': {} } })
+  authority(@Res() response: Response): void {
+    const authority = this.served()?.certificate.authority;
+    if (!authority)
+      throw new Refusal({
+        code: 'not_found',
+        subject: 'authority',
+        message: 'This control plane has no authority of its own.',
+        remedy: 'BASTIDE_TLS=own gives it one.',
+      });
+    response.attachment('bastide-authority.crt').type('application/x-pem-file').send(authority.certificate);
   }
 }

@@ -708,6 +708,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -1004,6 +1020,134 @@ export interface paths {
             cookie?: never;
         };
         get: operations["health_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["notifications_list"];
+        put?: never;
+        post: operations["notifications_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["notifications_change"];
+        post?: never;
+        delete: operations["notifications_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["notifications_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["notifications_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["notifications_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["notifications_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["connection_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connection/authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["connection_authority"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1441,12 +1585,13 @@ export interface components {
         TodoDto: {
             id: string;
             /** @enum {string} */
-            kind: "run-failed" | "run-cancelled" | "check-failing" | "never-checked";
+            kind: "run-failed" | "run-cancelled" | "check-failing" | "never-checked" | "nobody-told" | "telling-fails";
             /** @enum {string} */
             severity: "required" | "recommended" | "info";
-            stack: string;
+            /** @description Absent: it is about the control plane itself. */
+            stack?: string;
             run?: string;
-            /** @description How many checks fail. */
+            /** @description How many checks or notification targets fail. */
             count?: number;
         };
         ChangeDto: {
@@ -1745,6 +1890,10 @@ export interface components {
             /** @description For `before`, when there may be more. */
             next?: number;
         };
+        AuditKeyDto: {
+            /** @description Ed25519, SPKI in base64. */
+            key: string;
+        };
         ChainBreakDto: {
             seq: number;
             /** @enum {string} */
@@ -1932,6 +2081,185 @@ export interface components {
             checks: {
                 [key: string]: unknown;
             };
+        };
+        MailRouteDto: {
+            /** @example mail.town.example */
+            host: string;
+            /** @example 587 */
+            port: number;
+            /** @enum {string} */
+            security: "none" | "starttls" | "tls";
+            user?: string;
+            /** @example bastide@town.example */
+            sender: string;
+            recipients: string[];
+            /** @description PEM of the authority that the server’s certificate comes from. */
+            ca?: string;
+        };
+        WebhookRouteDto: {
+            /** @example https://chat.town.example/hooks/abc */
+            url: string;
+            /** @description Private and loopback addresses may be reached, these by plain http too. */
+            privateAddresses: boolean;
+            ca?: string;
+        };
+        DeliveryDto: {
+            /** @description Message-ID and Idempotency-Key of every try. */
+            id: string;
+            /** @description Id of the target. */
+            target: string;
+            targetName: string;
+            /** @enum {string} */
+            state: "open" | "sent" | "given-up";
+            subject: string;
+            /** @description Events in it. */
+            events: number;
+            /** @enum {string} */
+            severity: "info" | "warning" | "error";
+            createdAt: number;
+            attempts: number;
+            /** @description The next try. */
+            nextAt?: number;
+            endedAt?: number;
+            /** @description What the receiver said last, or why it was not reached. */
+            answer?: string;
+            remedy?: string;
+        };
+        NotificationTargetDto: {
+            name: string;
+            /** @enum {string} */
+            kind: "mail" | "webhook";
+            /**
+             * @description Of the texts.
+             * @enum {string}
+             */
+            language: "de" | "en" | "fr";
+            /**
+             * @description Nothing below it is told.
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error";
+            /** @description Empty: every site. */
+            sites: string[];
+            /** @description Empty: every kind. */
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            id: string;
+            paused: boolean;
+            createdAt: number;
+            mail?: components["schemas"]["MailRouteDto"];
+            webhook?: components["schemas"]["WebhookRouteDto"];
+            /** @description A password or key is kept. */
+            secretKept: boolean;
+            /** @description The newest one. */
+            latest?: components["schemas"]["DeliveryDto"];
+        };
+        MailRequestDto: {
+            /** @example mail.town.example */
+            host: string;
+            /** @example 587 */
+            port: number;
+            /** @enum {string} */
+            security: "none" | "starttls" | "tls";
+            user?: string;
+            /** @example bastide@town.example */
+            sender: string;
+            recipients: string[];
+            /** @description PEM of the authority that the server’s certificate comes from. */
+            ca?: string;
+            /** @description Left out: stays as it is; empty: none. Never given back. */
+            password?: string;
+        };
+        WebhookRequestDto: {
+            /** @example https://chat.town.example/hooks/abc */
+            url: string;
+            /** @description Private and loopback addresses may be reached, these by plain http too. */
+            privateAddresses: boolean;
+            ca?: string;
+            /** @description Key of the signatures. Left out: stays as it is, or is made up; empty: a new one is made up. */
+            signingKey?: string;
+        };
+        TargetRequestDto: {
+            name: string;
+            /** @enum {string} */
+            kind: "mail" | "webhook";
+            /**
+             * @description Of the texts.
+             * @enum {string}
+             */
+            language: "de" | "en" | "fr";
+            /**
+             * @description Nothing below it is told.
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error";
+            /** @description Empty: every site. */
+            sites: string[];
+            /** @description Empty: every kind. */
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            mail?: components["schemas"]["MailRequestDto"];
+            webhook?: components["schemas"]["WebhookRequestDto"];
+        };
+        SavedTargetDto: {
+            name: string;
+            /** @enum {string} */
+            kind: "mail" | "webhook";
+            /**
+             * @description Of the texts.
+             * @enum {string}
+             */
+            language: "de" | "en" | "fr";
+            /**
+             * @description Nothing below it is told.
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error";
+            /** @description Empty: every site. */
+            sites: string[];
+            /** @description Empty: every kind. */
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            id: string;
+            paused: boolean;
+            createdAt: number;
+            mail?: components["schemas"]["MailRouteDto"];
+            webhook?: components["schemas"]["WebhookRouteDto"];
+            /** @description A password or key is kept. */
+            secretKept: boolean;
+            /** @description The newest one. */
+            latest?: components["schemas"]["DeliveryDto"];
+            /** @description Made up because none was given; shown this once. */
+            signingKey?: string;
+        };
+        TestResultDto: {
+            ok: boolean;
+            /** @description The receiver’s own words, or why it was not reached. */
+            answer: string;
+            remedy?: string;
+        };
+        AuthorityDto: {
+            /** @description SHA-256, hex with colons. */
+            fingerprint: string;
+            /** @description PEM, for the machines of people and programs. */
+            certificate: string;
+        };
+        ServedCertificateDto: {
+            /**
+             * @description Where it should come from.
+             * @enum {string}
+             */
+            source: "file" | "own" | "acme";
+            /** @description It is the own authority’s, until the first one from ACME is here. */
+            standIn: boolean;
+            /** @description SHA-256, hex with colons. */
+            fingerprint: string;
+            names: string[];
+            notBefore: number;
+            notAfter: number;
+            /** @description The control plane’s own one. */
+            authority?: components["schemas"]["AuthorityDto"];
+        };
+        ConnectionDto: {
+            /** @description Absent: plain HTTP, on loopback alone. */
+            certificate?: components["schemas"]["ServedCertificateDto"];
         };
     };
     responses: never;
@@ -3344,10 +3672,7 @@ export interface operations {
                 site?: string;
                 since?: number;
                 until?: number;
-                /** @description Rows older than this one. */
-                before?: number;
-                limit?: number;
-                format?: "csv" | "json";
+                format?: "jsonl" | "csv";
             };
             header?: never;
             path?: never;
@@ -3361,7 +3686,34 @@ export interface operations {
                 };
                 content: {
                     "text/csv": unknown;
-                    "application/json": unknown;
+                    "application/x-ndjson": unknown;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    audit_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditKeyDto"];
                 };
             };
             default: {
@@ -4027,6 +4379,296 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthDto"];
+                };
+            };
+        };
+    };
+    notifications_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTargetDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetRequestDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedTargetDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetRequestDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedTargetDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestResultDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTargetDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTargetDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    notifications_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Id of a target. */
+                target?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryDto"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    connection_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionDto"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    connection_authority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-pem-file": unknown;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
                 };
             };
         };

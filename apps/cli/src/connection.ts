@@ -4,6 +4,7 @@ import createClient, { type Client } from 'openapi-fetch';
 import type { paths } from '../../../docs/reference/openapi.js';
 import { EXIT, Failure } from './failure.js';
 import { readSession } from './session-file.js';
+import { isUntrusted, trustFor } from './trust.js';
 
 export interface Connection {
   readonly api: Client<paths>;
@@ -17,6 +18,8 @@ export interface Connection {
 export interface ConnectionOptions {
   readonly url?: string;
   readonly tokenFile?: string;
+  /** File with the authority of the control plane's certificate. */
+  readonly ca?: string;
 }
 
 export const DEFAULT_URL = 'http://127.0.0.1:7080';
@@ -28,8 +31,9 @@ const urlOf = (options: ConnectionOptions): string =>
   (options.url ?? process.env.BASTIDE_URL ?? DEFAULT_URL).replace(/\/+$/, '');
 
 /** For who is nobody yet. */
-export function anonymous(options: ConnectionOptions): Pick<Connection, 'api' | 'url'> {
+export async function anonymous(options: ConnectionOptions): Promise<Pick<Connection, 'api' | 'url'>> {
   const url = urlOf(options);
+  await trustFor(url, options.ca, stateDirectory());
   return { url, api: createClient<paths>({ baseUrl: url, fetch: reach(url) }) };
 }
 
@@ -39,6 +43,7 @@ export function anonymous(options: ConnectionOptions): Pick<Connection, 'api' | 
  */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const url = urlOf(options);
+  await trustFor(url, options.ca, stateDirectory());
   const named = options.tokenFile ?? process.env.BASTIDE_TOKEN_FILE;
   const session = process.env.BASTIDE_TOKEN || named ? undefined : await readSession(url);
   const headers: Record<string, string> = session
@@ -60,6 +65,16 @@ async function tokenFrom(named: string | undefined): Promise<string> {
   }
 }
 
+/** Nobody here knows the authority of its certificate. */
+export class Untrusted extends Failure {
+  constructor(readonly url: string) {
+    super(
+      EXIT.unreachable,
+      `the certificate of ${url} comes from an authority that is not known here: bastide login asks whether to trust it, or name the authority’s file with --ca or BASTIDE_CA`,
+    );
+  }
+}
+
 /** A connection that cannot be made is told as such, not as a stack trace. */
 export const reach =
   (url: string): ((request: Request) => Promise<Response>) =>
@@ -68,6 +83,7 @@ export const reach =
       return await fetch(request);
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+      if (isUntrusted(cause?.code)) throw new Untrusted(url);
       throw new Failure(
         EXIT.unreachable,
         `the control plane at ${url} cannot be reached (${cause?.code ?? cause?.message ?? String(error)}): is it running?`,

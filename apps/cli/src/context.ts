@@ -6,6 +6,7 @@ import type { Format } from './output.js';
 export interface GlobalOptions {
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly ca?: string;
   readonly output: Format;
 }
 

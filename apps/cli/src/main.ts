@@ -3,8 +3,10 @@ import { addAccountCommands } from './commands/account-commands.js';
 import { addAuditCommands } from './commands/audit-commands.js';
 import { addCatalogueCommands } from './commands/catalogue-commands.js';
 import { addCompletionCommand } from './commands/completion-command.js';
+import { addConnectionCommands } from './commands/connection-commands.js';
 import { addDemoCommand } from './commands/demo-command.js';
 import { addLabCommands, handOverToLab } from './commands/lab-commands.js';
+import { addNotificationCommands } from './commands/notification-commands.js';
 import { addRunCommands } from './commands/run-commands.js';
 import { addSecretCommands } from './commands/secret-commands.js';
 import { addSiteCommands } from './commands/site-commands.js';
@@ -18,6 +20,7 @@ const program = new Command('bastide')
   .description('turnkey office stacks on Proxmox VE')
   .option('--url <url>', `control plane (default: ${DEFAULT_URL})`)
   .option('--token-file <file>', 'file with the API token')
+  .option('--ca <file>', 'authority of the control plane’s certificate, PEM')
   .addOption(new Option('-o, --output <format>', 'output').choices(['text', 'json']).default('text'))
   .exitOverride()
   .showHelpAfterError('(--help shows the options)');
@@ -30,6 +33,8 @@ addStatusCommand(program);
 addSecretCommands(program);
 addAccountCommands(program);
 addAuditCommands(program);
+addNotificationCommands(program);
+addConnectionCommands(program);
 addDemoCommand(program);
 addLabCommands(program);
 addCompletionCommand(program);

@@ -1,15 +1,18 @@
 import 'reflect-metadata';
+import type { Server as HttpsServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Logger } from 'pino';
-import { ABANDON, AppModule, CLOSE, LOG, WORKER } from './app.module.js';
+import pino from 'pino';
+import { ABANDON, AppModule, CLOSE, EVENT_INLET, keepServerCertificate, NOTIFIER, WORKER } from './app.module.js';
 import type { People } from './application/accounts/people.js';
+import type { EventInlet } from './application/notifications/notification-store.port.js';
 import { ConfigError, loadConfig } from './config/config.js';
 import { Refusal } from './domain/problem.js';
 import { furnish } from './http/api.js';
 import { serveDashboard } from './http/dashboard-files.js';
 import { PEOPLE } from './http/tokens.js';
+import type { Notifier } from './worker/notifier.js';
 import type { Worker } from './worker/worker.js';
 
 /** Longer than the worker's hand-over; what still hangs then will not end by itself. */
@@ -19,33 +22,54 @@ const END_MS = 60_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
   const config = loadConfig(process.env, values.role);
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), {
-    logger: ['error', 'warn'],
-    abortOnError: false,
-    ...(config.tls ? { httpsOptions: { cert: config.tls.certificate, key: config.tls.key } } : {}),
-  });
-  furnish(app, { tls: config.tls !== undefined });
+  const log = pino({ level: config.logLevel, base: { role: config.role } });
+  const certificates = keepServerCertificate(config, log);
+  const first = await certificates?.open();
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.with(config, log, () => certificates?.served),
+    {
+      logger: ['error', 'warn'],
+      abortOnError: false,
+      ...(first ? { httpsOptions: { cert: first.certificate, key: first.key } } : {}),
+    },
+  );
+  furnish(app, { tls: first !== undefined });
   serveDashboard(app, config.dashboardDirectory);
   app.disable('x-powered-by');
   // A reverse proxy on this machine tells where people come from and whether they came over TLS; nobody else may.
   app.set('trust proxy', 'loopback');
   const worker = config.role === 'api' ? undefined : app.get<Worker>(WORKER);
   await worker?.start();
+  const notifier = app.get<Notifier>(NOTIFIER);
+  await notifier.start();
   if (config.role === 'worker') await app.init();
   else {
     await app.get<People>(PEOPLE).openSetUp();
     await app.listen(config.listen.port, config.listen.host);
     const { apiTokenFile, stateDir } = config;
-    app.get<Logger>(LOG).info({ address: await app.getUrl(), apiTokenFile, stateDir }, 'the API listens');
+    const trust = first && { fingerprint: (first.authority ?? first).fingerprint };
+    log.info({ address: await app.getUrl(), apiTokenFile, stateDir, ...trust }, 'the API listens');
+  }
+  const ended = new AbortController();
+  if (certificates) {
+    const server = app.getHttpServer() as unknown as HttpsServer;
+    certificates.connect(
+      ({ certificate, key }) => server.setSecureContext({ cert: certificate, key }),
+      (events) => app.get<EventInlet>(EVENT_INLET).record(events),
+    );
+    const look = (): void => void certificates.look(ended.signal);
+    setInterval(look, config.certificateMs).unref();
+    look();
   }
 
   let ending = false;
   const endWith = (code: 0 | 1): void => {
     ending = true;
+    ended.abort();
     setTimeout(() => process.exit(1), END_MS).unref();
     const close = app.get<() => Promise<void>>(CLOSE);
     Promise.resolve()
-      .then(() => worker?.stop())
+      .then(() => Promise.all([worker?.stop(), notifier.stop()]))
       .then(() => app.close())
       .then(close)
       .then(

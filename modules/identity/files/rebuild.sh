@@ -39,11 +39,14 @@ rebuild() {
   jq --slurpfile base "$STATE/base.json" --slurpfile all "$work/fragments.json" \
     --rawfile privateKey "$STATE/signing.key" --rawfile publicKey "$STATE/signing.pub" \
     "\$base[0] as \$base | \$all[0] as \$fragments | $(cat "$BASTIDE_MODULE/files/llng.jq")" "$work/current.json" >"$work/next.json"
+  # As files: cmp leaves at the first difference, and jq would complain that nobody reads on.
   essence "$work/next.json" >"$work/next.essence"
-  if ! cmp -s "$work/next.essence" <(essence "$work/current.json"); then
+  essence "$work/current.json" >"$work/current.essence"
+  if ! cmp -s "$work/next.essence" "$work/current.essence"; then
     "$LLNG" restore - <"$work/next.json" >/dev/null 2>&1 || true
     "$LLNG" save >"$work/stored.json" 2>/dev/null
-    cmp -s "$work/next.essence" <(essence "$work/stored.json") || {
+    essence "$work/stored.json" >"$work/stored.essence"
+    cmp -s "$work/next.essence" "$work/stored.essence" || {
       echo "Keys that were not stored: $(jq -rn --slurpfile a "$work/next.json" --slurpfile b "$work/stored.json" '[$a[0] | keys[] | select($a[0][.] != $b[0][.] and (startswith("cfg") | not))] | join(" ")')"
       echo "::error LemonLDAP::NG did not take the new configuration."
       exit 1

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
-import { anonymous } from '../connection.js';
+import { anonymous, Untrusted } from '../connection.js';
 import { type GlobalOptions, type Session, withSession } from '../context.js';
 import { EXIT, Failure, take } from '../failure.js';
 import { note, safe, show, table, when } from '../output.js';
 import { Prompt } from '../prompt.js';
 import { forgetSession, writeSession } from '../session-file.js';
+import { meet } from '../trust.js';
 
 const ROLES = ['viewer', 'operator', 'author', 'admin'] as const;
 const roleOption = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory();
@@ -29,11 +30,17 @@ function addLogIn(program: Command): void {
   program
     .command('login')
     .argument('[name]', 'your name for signing in')
+    .option('--fingerprint <sha256>', 'of the control plane’s authority, when it is not known here yet')
     .description('sign in as yourself; what you do carries your name from then on')
-    .action(async (given: string | undefined, _options: unknown, command: Command) => {
-      const { api, url } = anonymous(command.optsWithGlobals<GlobalOptions>());
+    .action(async (given: string | undefined, options: { fingerprint?: string }, command: Command) => {
+      const { api, url } = await anonymous(command.optsWithGlobals<GlobalOptions>());
       const prompt = new Prompt();
       try {
+        // Before anything is typed: a password must not be asked for on behalf of a stranger.
+        await api.GET('/api/v1/session').catch((error: unknown) => {
+          if (error instanceof Untrusted) return meet(url, prompt, options.fingerprint);
+          throw error;
+        });
         const name = given ?? (await prompt.ask('name'));
         const password = await prompt.ask('password', { hidden: true });
         let answer = await api.POST('/api/v1/session', { body: { name, password } });

@@ -27,7 +27,9 @@ export function addStatusCommand(program: Command): void {
                 when(one.checkedAt),
               ]),
             ),
-            ...seen.todos.map((todo) => `${paint.yellow(todo.severity)} ${todo.kind} ${todo.stack} ${todo.run ?? ''}`),
+            ...seen.todos.map((todo) =>
+              `${paint.yellow(todo.severity)} ${todo.kind} ${todo.stack ?? ''} ${todo.run ?? ''}`.trimEnd(),
+            ),
             ...seen.running.map((run) => `${paint.cyan('running')} ${run.operation} ${safe(run.stackName)} ${run.id}`),
           ].join('\n'),
         );

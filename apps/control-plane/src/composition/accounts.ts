@@ -6,6 +6,7 @@ import { SetUpCodeFile } from '../adapters/accounts/set-up-code-file.js';
 import type { Database } from '../adapters/database/database.js';
 import { KyselyAccounts } from '../adapters/database/kysely-accounts.js';
 import { KyselyApiTokenRows } from '../adapters/database/kysely-api-token-rows.js';
+import { KyselyEventInlet } from '../adapters/database/kysely-event-inlet.js';
 import { KyselyLoginFailures } from '../adapters/database/kysely-login-failures.js';
 import { KyselyOneTimeCodes } from '../adapters/database/kysely-one-time-codes.js';
 import { KyselySessions } from '../adapters/database/kysely-sessions.js';
@@ -59,7 +60,10 @@ export const accounts: Provider[] = [
       codes: OneTimeCodes,
       sessions: Sessions,
       clock: Clock,
-    ) => new LogIn(store, new KyselyLoginFailures(database), passwords, codes, sessions, clock, sha256),
+    ) => {
+      const news = new KyselyEventInlet(database);
+      return new LogIn(store, new KyselyLoginFailures(database), passwords, codes, sessions, clock, sha256, news);
+    },
   ),
   from(
     http.PEOPLE,

@@ -22,6 +22,10 @@ export const ABANDON = Symbol('ABANDON');
 export const WORKER = Symbol('WORKER');
 export const CLOSE = Symbol('CLOSE');
 export const GUEST_SHELL = Symbol('GUEST_SHELL');
+export const TARGETS = Symbol('TARGETS');
+export const MESSENGERS = Symbol('MESSENGERS');
+export const NOTIFIER = Symbol('NOTIFIER');
+export const EVENT_INLET = Symbol('EVENT_INLET');
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

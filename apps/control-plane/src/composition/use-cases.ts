@@ -13,6 +13,7 @@ import type { Catalogue } from '../application/catalogue/catalogue.port.js';
 import type { CertificateAuthority } from '../application/certificates/certificate-authority.port.js';
 import type { Clock, NewId } from '../application/clock.port.js';
 import type { GuestShell } from '../application/guests/guest-shell.port.js';
+import type { NotificationTargets, Outbox } from '../application/notifications/notification-store.port.js';
 import { ShowOverview } from '../application/overview/show-overview.js';
 import { ApplyPlan } from '../application/plans/apply-plan.js';
 import type { PlanWorld } from '../application/plans/gather-plan-input.js';
@@ -64,6 +65,7 @@ import {
   STEP_WORLD,
   SUBSTRATES,
   sha256,
+  TARGETS,
 } from './tokens.js';
 
 export const useCases: Provider[] = [
@@ -176,7 +178,16 @@ export const useCases: Provider[] = [
   ),
   from(
     http.SHOW_OVERVIEW,
-    [http.STACK_STORE, http.RUN_STORE, http.CHECK_HISTORY, http.CATALOGUE, http.SHOW_STACK, http.AUDIT_LOG],
+    [
+      http.STACK_STORE,
+      http.RUN_STORE,
+      http.CHECK_HISTORY,
+      http.CATALOGUE,
+      http.SHOW_STACK,
+      http.AUDIT_LOG,
+      TARGETS,
+      http.OUTBOX,
+    ],
     (
       stacks: StackStore,
       runs: RunStore,
@@ -184,7 +195,13 @@ export const useCases: Provider[] = [
       catalogue: Catalogue,
       show: ShowStack,
       audit: AuditLog,
-    ) => new ShowOverview(stacks, runs, checks, catalogue, show, audit),
+      targets: NotificationTargets,
+      outbox: Outbox,
+    ) =>
+      new ShowOverview(stacks, runs, checks, catalogue, show, audit, {
+        targets: async () => (await targets.list()).filter(({ paused }) => !paused).length,
+        failing: () => outbox.failingTargets(),
+      }),
   ),
   from(http.PARSE_SITE, [], () => parseSite),
   from(http.RENDER_SITE, [], () => renderSite),

@@ -1,15 +1,17 @@
 import 'reflect-metadata';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { plainToInstance, Transform } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, validateSync } from 'class-validator';
+import { IsEmail, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, validateSync } from 'class-validator';
+
+import { hostAndPort, TLS_KINDS, type TlsSettings, tlsSettings } from './tls-settings.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
 const whole = Transform(({ value }) => (value === undefined ? undefined : Number(value)));
+
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|localhost|\[[0-9a-fA-F:]+\]):\d{1,5}$/;
 
 /** Environment variables that are read; all optional. Checked once at start, all findings at once. */
 class Environment {
@@ -21,12 +23,30 @@ class Environment {
   REDIS_URL?: string;
   @IsOptional() @IsString() BASTIDE_STATE_DIR?: string;
   @IsOptional()
-  @Matches(/^(\d{1,3}(\.\d{1,3}){3}|localhost|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
+  @Matches(ADDRESS, {
     message: 'BASTIDE_LISTEN must be an address with a port, such as 127.0.0.1:7080',
   })
   BASTIDE_LISTEN?: string;
+  @IsOptional()
+  @Matches(/^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/, {
+    message: 'BASTIDE_PUBLIC_URL must be the address people use, such as https://bastide.town.example',
+  })
+  BASTIDE_PUBLIC_URL?: string;
   @IsOptional() @IsString() BASTIDE_TLS_CERTIFICATE?: string;
   @IsOptional() @IsString() BASTIDE_TLS_KEY?: string;
+  @IsOptional()
+  @IsIn(TLS_KINDS, { message: `BASTIDE_TLS must be one of ${TLS_KINDS.join(', ')}` })
+  BASTIDE_TLS?: string;
+  @IsOptional() @IsString() BASTIDE_TLS_NAMES?: string;
+  @IsOptional()
+  @Matches(/^https:\/\/\S+$/, { message: 'BASTIDE_ACME_DIRECTORY must be the https address of an ACME directory' })
+  BASTIDE_ACME_DIRECTORY?: string;
+  @IsOptional() @IsEmail({}, { message: 'BASTIDE_ACME_EMAIL must be an e-mail address' }) BASTIDE_ACME_EMAIL?: string;
+  @IsOptional() @IsString() BASTIDE_ACME_TERMS?: string;
+  @IsOptional() @IsString() BASTIDE_ACME_CA?: string;
+  @IsOptional()
+  @Matches(ADDRESS, { message: 'BASTIDE_ACME_LISTEN must be an address with a port, such as 0.0.0.0:80' })
+  BASTIDE_ACME_LISTEN?: string;
   @IsOptional() @IsString() BASTIDE_MASTER_KEY_FILE?: string;
   @IsOptional() @IsString() BASTIDE_LAB_SITE?: string;
   @IsOptional() @IsString() BASTIDE_MODULES?: string;
@@ -46,8 +66,10 @@ export interface Config {
   readonly redisUrl?: string;
   readonly stateDir: string;
   readonly listen: { readonly host: string; readonly port: number };
-  /** PEM of certificate with chain, and of its key; without them the API speaks plain HTTP, on loopback alone. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Address of the dashboard for links in messages, without a slash at the end. */
+  readonly publicUrl?: string;
+  /** Absent: the API speaks plain HTTP, on loopback alone. */
+  readonly tls?: TlsSettings;
   readonly masterKeyFile: string;
   readonly apiTokenFile: string;
   /** JSON file with document and credentials of a site that the dashboard offers to connect with one click. */
@@ -61,6 +83,8 @@ export interface Config {
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly sweepMs: number;
+  /** How often somebody looks whether the server certificate has to be renewed, or its files have changed. */
+  readonly certificateMs: number;
   /** How often every stack is checked; 0: only when somebody asks. */
   readonly checkMs: number;
 }
@@ -87,8 +111,16 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   const names = [
     'BASTIDE_STATE_DIR',
     'BASTIDE_LISTEN',
+    'BASTIDE_PUBLIC_URL',
     'BASTIDE_TLS_CERTIFICATE',
     'BASTIDE_TLS_KEY',
+    'BASTIDE_TLS',
+    'BASTIDE_TLS_NAMES',
+    'BASTIDE_ACME_DIRECTORY',
+    'BASTIDE_ACME_EMAIL',
+    'BASTIDE_ACME_TERMS',
+    'BASTIDE_ACME_CA',
+    'BASTIDE_ACME_LISTEN',
     'BASTIDE_MASTER_KEY_FILE',
     'BASTIDE_LAB_SITE',
     'BASTIDE_MODULES',
@@ -101,6 +133,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     'BASTIDE_URL',
     'BASTIDE_TOKEN',
     'BASTIDE_TOKEN_FILE',
+    'BASTIDE_CA',
   ];
   findings.push(
     ...Object.keys(known)
@@ -111,22 +144,21 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   if (role !== 'all' && (!read.DATABASE_URL || !read.REDIS_URL)) {
     findings.push(`--role ${role} shares its servers with other processes: DATABASE_URL and REDIS_URL are needed`);
   }
-  const tls = readTls(read, findings);
-  if (tls === undefined && read.BASTIDE_LISTEN && !LOOPBACK.test(read.BASTIDE_LISTEN)) {
+  const tls = tlsSettings(read, findings);
+  if (tls === undefined && !read.BASTIDE_TLS && read.BASTIDE_LISTEN && !LOOPBACK.test(read.BASTIDE_LISTEN)) {
     findings.push(
-      `BASTIDE_LISTEN ${read.BASTIDE_LISTEN} is not a loopback address: passwords would travel readable. Set BASTIDE_TLS_CERTIFICATE and BASTIDE_TLS_KEY, or put a reverse proxy with TLS on this machine`,
+      `BASTIDE_LISTEN ${read.BASTIDE_LISTEN} is not a loopback address: passwords would travel readable. Set BASTIDE_TLS=own (an authority of its own), BASTIDE_TLS=acme, or BASTIDE_TLS_CERTIFICATE and BASTIDE_TLS_KEY; or put a reverse proxy with TLS on this machine`,
     );
   }
   if (findings.length > 0) throw new ConfigError(findings.join('\n'));
   const stateDir = resolve(read.BASTIDE_STATE_DIR ?? '.bastide');
-  const at = (read.BASTIDE_LISTEN ?? '127.0.0.1:7080').lastIndexOf(':');
-  const listen = read.BASTIDE_LISTEN ?? '127.0.0.1:7080';
   return {
     role: role as Role,
     ...(read.DATABASE_URL ? { databaseUrl: read.DATABASE_URL } : {}),
     ...(read.REDIS_URL ? { redisUrl: read.REDIS_URL } : {}),
     stateDir,
-    listen: { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) },
+    listen: hostAndPort(read.BASTIDE_LISTEN ?? '127.0.0.1:7080'),
+    ...(read.BASTIDE_PUBLIC_URL ? { publicUrl: read.BASTIDE_PUBLIC_URL.replace(/\/+$/, '') } : {}),
     ...(tls ? { tls } : {}),
     masterKeyFile: resolve(read.BASTIDE_MASTER_KEY_FILE ?? `${stateDir}/master-key`),
     apiTokenFile: `${stateDir}/api-token`,
@@ -138,27 +170,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     concurrency: read.BASTIDE_CONCURRENCY ?? 8,
     leaseMs: read.BASTIDE_LEASE_MS ?? 30_000,
     sweepMs: read.BASTIDE_SWEEP_MS ?? 15_000,
+    certificateMs: 30_000,
     checkMs: (read.BASTIDE_CHECK_MINUTES ?? 15) * 60_000,
   };
-}
-
-/** Both files or none, and they must belong together: found at the start, not by the first browser. */
-function readTls(read: Environment, findings: string[]): Config['tls'] {
-  const { BASTIDE_TLS_CERTIFICATE: certificateFile, BASTIDE_TLS_KEY: keyFile } = read;
-  if (!certificateFile && !keyFile) return undefined;
-  if (!certificateFile || !keyFile) {
-    findings.push('BASTIDE_TLS_CERTIFICATE and BASTIDE_TLS_KEY belong together');
-    return undefined;
-  }
-  try {
-    const certificate = readFileSync(certificateFile, 'utf8');
-    const key = readFileSync(keyFile, 'utf8');
-    if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) {
-      findings.push(`BASTIDE_TLS_KEY ${keyFile} is not the key of the certificate in ${certificateFile}`);
-    }
-    return { certificate, key };
-  } catch (error) {
-    findings.push(`BASTIDE_TLS_CERTIFICATE or BASTIDE_TLS_KEY cannot be used: ${(error as Error).message}`);
-    return undefined;
-  }
 }

@@ -6,9 +6,11 @@ import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
+import { ConnectionController } from './controllers/connection.controller.js';
 import { DriftController } from './controllers/drift.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
+import { NotificationsController } from './controllers/notifications.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
@@ -39,6 +41,8 @@ export const CONTROLLERS = [
   AccountController,
   AccountsController,
   HealthController,
+  NotificationsController,
+  ConnectionController,
 ];
 
 /** Prefix of every path; a change that breaks clients gets a new one. */

@@ -6,7 +6,6 @@ import { Refusal } from '../domain/problem.js';
 import { AccessGuard } from './access-guard.js';
 import { Actor, Acts, AuditInterceptor } from './acts.js';
 import { furnish } from './api.js';
-import { toCsv } from './csv.js';
 import { ApplyRequestDto } from './dto/requests.js';
 import { Needs } from './needs.js';
 import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
@@ -126,32 +125,4 @@ describe('acts through the API', () => {
     expect((await post('forgotten')).status).toBe(500);
     expect(written).toEqual([]);
   });
-});
-
-it('an exported cell is never a formula', () => {
-  const row = {
-    seq: 1,
-    at: 2,
-    actor: '=1+1',
-    actorKind: 'local',
-    action: 'a.b',
-    subject: 'a "b", c',
-    outcome: 'done',
-    hash: 'h',
-  };
-  const columns = [
-    'seq',
-    'at',
-    'actor',
-    'actorKind',
-    'address',
-    'action',
-    'subject',
-    'site',
-    'outcome',
-    'hash',
-  ] as const;
-  expect(toCsv(columns, [row as never]).split('\r\n')[1]).toBe(
-    `"1","2","'=1+1","local","","a.b","a ""b"", c","","done","h"`,
-  );
 });

@@ -1,11 +1,7 @@
-/** RFC 4180. A cell that a spreadsheet would take for a formula gets an apostrophe. */
-export function toCsv<K extends string>(
+import { csvLine } from '../domain/audit/audit-export.js';
+
+/** Rows as RFC 4180 text, the columns' names first. */
+export const toCsv = <K extends string>(
   columns: readonly K[],
   rows: readonly { readonly [key in K]?: string | number }[],
-): string {
-  const cell = (value: string | number | undefined): string => {
-    const plain = String(value ?? '');
-    return `"${(/^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain).replaceAll('"', '""')}"`;
-  };
-  return [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))].join('\r\n');
-}
+): string => [columns, ...rows.map((row) => columns.map((column) => row[column]))].map(csvLine).join('');

@@ -1,25 +1,24 @@
 // @peculiar/x509 finds its parts through decorators and needs this before it.
 import 'reflect-metadata';
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { X509Certificate as Certificate, type Extension, Name, X509CertificateGenerator } from '@peculiar/x509';
 import type {
   CertificateAuthority,
   IssuedCertificate,
 } from '../../application/certificates/certificate-authority.port.js';
 import type { SecretStore } from '../../application/secrets/secret-store.port.js';
+import type { KeptCertificate } from '../../domain/notification/certificate-news.js';
 import { authorityExtensions, leafExtensions, rootExtensions } from './extensions.js';
+import { ALGORITHM, importPrivate, importPublic, newKeys, pem, privatePem, randomSerial } from './keys.js';
 
 const DAY_MS = 86_400_000;
 const ROOT_DAYS = 3653;
 const ISSUED_DAYS = 365;
 /** Clocks of guests run behind. */
 const SKEW_MS = 10 * 60_000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 /** X.520's upper bound; what is longer stands in the alternative names only. */
 const LONGEST_COMMON_NAME = 64;
 const crypto = webcrypto;
-
-type CryptoKey = webcrypto.CryptoKey;
 
 type Site = { name: string; domain: string };
 type CertificateRequest = Parameters<CertificateAuthority['issue']>[2];
@@ -78,6 +77,18 @@ export class SiteCertificateAuthority implements CertificateAuthority {
   async find(site: { name: string }, name: string): Promise<IssuedCertificate | undefined> {
     const kept = parse(await this.secrets.get(`certificate/${plain(site.name)}/${name}`));
     return kept && issued(kept);
+  }
+
+  async kept(site: { name: string }): Promise<readonly KeptCertificate[]> {
+    const root = await this.secrets.get(`certificate-root/${plain(site.name)}`);
+    const issuedOnes = (await this.secrets.valuesUnder(`certificate/${plain(site.name)}/`)).map(
+      (text) => (JSON.parse(text) as Kept).certificate,
+    );
+    return [...(root === undefined ? [] : [(JSON.parse(root) as Root).certificate]), ...issuedOnes].map((text) => {
+      const certificate = new X509Certificate(text);
+      const name = /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? certificate.subjectAltName ?? certificate.subject;
+      return { name, serial: certificate.serialNumber, notAfter: Date.parse(certificate.validTo) };
+    });
   }
 
   async forgetUnder(prefix: string): Promise<void> {
@@ -211,37 +222,4 @@ function plain(site: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(site))
     throw new TypeError(`not the name of a site: ${JSON.stringify(site)}`);
   return site;
-}
-
-/** 128 random bits, positive and without a leading zero, so that it reads the same everywhere. */
-function randomSerial(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
-  return Buffer.from(bytes).toString('hex');
-}
-
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-}
-
-async function privatePem(key: CryptoKey): Promise<string> {
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
-    type: 'pkcs8',
-    format: 'pem',
-  }) as string;
-}
-
-function importPrivate(text: string): Promise<CryptoKey> {
-  const der = createPrivateKey(text).export({ type: 'pkcs8', format: 'der' });
-  return crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
-}
-
-function importPublic(certificate: X509Certificate): Promise<CryptoKey> {
-  const der = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return crypto.subtle.importKey('spki', der, ALGORITHM, true, ['verify']);
-}
-
-function pem(text: string): string {
-  return `${text.trim()}\n`;
 }

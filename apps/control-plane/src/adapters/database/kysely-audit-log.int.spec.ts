@@ -120,4 +120,27 @@ describe('the audit on PostgreSQL', () => {
     const other = new KyselyAuditLog(database, { now: () => 0 }, 'another key');
     expect(await other.verify()).toMatchObject({ intact: false, firstBroken: { seq: 1, reason: 'changed' } });
   });
+
+  it('gives out all rows without a limit, a page at a time, and stops when nobody reads on', async () => {
+    await database.db.transaction().execute(async (tx) => {
+      await sql`
+        insert into audit_entries (seq, at, actor, actor_kind, action, subject, outcome, hash)
+        select g, now(), 'bert', 'account', 'a.b', 'many', 'done', '' from generate_series(43, 3042) as g`.execute(tx);
+      await sql`set local session_replication_role = replica`.execute(tx);
+      await sql`update audit_head set rows = 3042`.execute(tx);
+    });
+    const read = async (filter: object, most = Number.POSITIVE_INFINITY): Promise<number[]> => {
+      const seqs: number[] = [];
+      for await (const row of log.stream(filter, new AbortController().signal)) {
+        seqs.push(row.seq);
+        if (seqs.length >= most) break;
+      }
+      return seqs;
+    };
+    expect(await read({})).toEqual(Array.from({ length: 3042 }, (_, index) => index + 1));
+    expect(await read({ actor: 'bert', action: 'site.connected' })).toEqual([42]);
+    expect(await read({}, 3)).toEqual([1, 2, 3]);
+    const aborted = log.stream({}, AbortSignal.abort())[Symbol.asyncIterator]();
+    await expect(aborted.next()).rejects.toThrow(/abort/i);
+  });
 });

@@ -57,15 +57,43 @@ export class KyselyAuditLog implements AuditLog {
   }
 
   async list(filter: AuditFilter): Promise<readonly AuditRow[]> {
+    let query = this.#matching(filter);
+    if (filter.before !== undefined) query = query.where('seq', '<', String(filter.before));
+    const rows = await reach(() => query.orderBy('seq', 'desc').limit(filter.limit).execute());
+    return rows.map(toAuditRow);
+  }
+
+  async *stream(filter: Omit<AuditFilter, 'before' | 'limit'>, signal: AbortSignal): AsyncIterable<AuditRow> {
+    const head = await reach(() => this.database.db.selectFrom('audit_head').select('rows').executeTakeFirstOrThrow());
+    for (let last = '0'; ; ) {
+      signal.throwIfAborted();
+      const rows = await reach(() =>
+        this.#matching(filter)
+          .where('seq', '>', last)
+          .where('seq', '<=', head.rows)
+          .orderBy('seq')
+          .limit(PAGE)
+          .execute(),
+      );
+      for (const row of rows) yield toAuditRow(row);
+      const end = rows.at(-1);
+      if (!end || rows.length < PAGE) return;
+      last = end.seq;
+    }
+  }
+
+  follows(previous: AuditHead, next: AuditRow): boolean {
+    return 'rows' in followChain(previous, [next], (text) => this.#seal(text));
+  }
+
+  #matching(filter: Omit<AuditFilter, 'before' | 'limit'>) {
     let query = this.database.db.selectFrom('audit_entries').selectAll();
     if (filter.actor !== undefined) query = query.where('actor', '=', filter.actor);
     if (filter.action !== undefined) query = query.where('action', '=', filter.action);
     if (filter.site !== undefined) query = query.where('site', '=', filter.site);
     if (filter.since !== undefined) query = query.where('at', '>=', new Date(filter.since));
     if (filter.until !== undefined) query = query.where('at', '<', new Date(filter.until));
-    if (filter.before !== undefined) query = query.where('seq', '<', String(filter.before));
-    const rows = await reach(() => query.orderBy('seq', 'desc').limit(filter.limit).execute());
-    return rows.map(toAuditRow);
+    return query;
   }
 
   verify(): ReturnType<AuditLog['verify']> {

@@ -1,8 +1,10 @@
-import { type Selectable, sql } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import type { CheckEntry, CheckHistory } from '../../application/stacks/check-history.port.js';
 import type { Instant, StackId } from '../../domain/ids.js';
+import { eventOfHealth } from '../../domain/notification/sources.js';
 import { type Database, reach } from './database.js';
-import type { ChecksTable } from './schema.js';
+import { flipMemory } from './event-rows.js';
+import type { ChecksTable, Tables } from './schema.js';
 
 /** Looks kept of one stack: some weeks of regular ones. */
 const KEPT = 5_000;
@@ -13,37 +15,50 @@ export class KyselyCheckHistory implements CheckHistory {
 
   async append(stack: StackId, entries: readonly CheckEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const { db } = this.database;
-    await reach(async () => {
-      await db
-        .insertInto('checks')
-        .values(
-          entries.map(({ at, instance, guest, healthy, tail, error, by }) => ({
-            stack,
-            at: new Date(at),
-            instance,
-            guest,
-            healthy,
-            tail: JSON.stringify(tail),
-            error: error ?? null,
-            asked_by: by,
-          })),
-        )
-        .execute();
-      await db
-        .deleteFrom('checks')
-        .where('stack', '=', stack)
-        .where('id', '<=', (old) =>
-          old
-            .selectFrom('checks as c')
-            .select('c.id')
-            .where('c.stack', '=', stack)
-            .orderBy('c.id', 'desc')
-            .offset(KEPT)
-            .limit(1),
-        )
-        .execute();
-    });
+    await reach(() =>
+      this.database.db.transaction().execute(async (db) => {
+        await db
+          .insertInto('checks')
+          .values(
+            entries.map(({ at, instance, guest, healthy, tail, error, by }) => ({
+              stack,
+              at: new Date(at),
+              instance,
+              guest,
+              healthy,
+              tail: JSON.stringify(tail),
+              error: error ?? null,
+              asked_by: by,
+            })),
+          )
+          .execute();
+        await db
+          .deleteFrom('checks')
+          .where('stack', '=', stack)
+          .where('id', '<=', (old) =>
+            old
+              .selectFrom('checks as c')
+              .select('c.id')
+              .where('c.stack', '=', stack)
+              .orderBy('c.id', 'desc')
+              .offset(KEPT)
+              .limit(1),
+          )
+          .execute();
+        await this.#tell(db, stack, entries);
+      }),
+    );
+  }
+
+  /** One set of looks is the whole stack. That it works again, or no more, is told together with it or not at all. */
+  async #tell(tx: Transaction<Tables>, stack: StackId, entries: readonly CheckEntry[]): Promise<void> {
+    const known = await tx.selectFrom('stacks').select(['name', 'site']).where('id', '=', stack).executeTakeFirst();
+    const at = entries[0]?.at;
+    if (!known || at === undefined) return;
+    const state = entries.every(({ healthy }) => healthy) ? 'healthy' : 'failing';
+    await flipMemory(tx, `health/${stack}`, state, (before) =>
+      eventOfHealth({ id: stack, ...known }, before === undefined ? undefined : before === 'healthy', entries, at),
+    );
   }
 
   async list(stack: StackId, limit: number): Promise<readonly CheckEntry[]> {

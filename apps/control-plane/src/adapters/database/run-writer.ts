@@ -2,8 +2,10 @@ import { sql, type Transaction } from 'kysely';
 import { afterEvent } from '../../application/runs/run-decisions.js';
 import type { Decision, Lease, RunSnapshot, RunStep } from '../../application/runs/run-store.port.js';
 import type { RunId, StepId } from '../../domain/ids.js';
+import { eventOfRun, type ToldFailure } from '../../domain/notification/sources.js';
 import type { LogLine, RunState } from '../../domain/run/run.js';
 import { isSettled, runTransition } from '../../domain/run/transitions.js';
+import { recordEvents } from './event-rows.js';
 import { applyRecordChange } from './record-changes.js';
 import { STEP_COLUMNS, stepChanges, toRun, toStep } from './run-rows.js';
 import type { Tables } from './schema.js';
@@ -76,7 +78,18 @@ export async function writeDecision(tx: Tx, snapshot: RunSnapshot, decision: Dec
     if (state === 'left' || state === 'undone') await releaseReservations(tx, run.id, state);
   }
   for (const change of decision.changes ?? []) await applyRecordChange(tx, run.site, change);
+  for (const [index, { step, event }] of decision.events.entries()) {
+    if (step !== undefined) continue;
+    const failures = event.type === 'run-failed' ? event.by.map((id) => toldFailure(present(id))) : [];
+    const news = eventOfRun(run, { seq: run.lastSeq + 1 + index, event }, failures, now);
+    if (news) await recordEvents(tx, [news]);
+  }
 }
+
+const toldFailure = ({ id, failure, problem }: RunStep): ToldFailure => ({
+  step: id,
+  message: problem?.message ?? failure?.message ?? '',
+});
 
 export async function updateSteps(tx: Tx, run: RunId, steps: readonly RunStep[]): Promise<void> {
   if (steps.length === 0) return;

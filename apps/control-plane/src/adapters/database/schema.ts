@@ -3,6 +3,9 @@ import type { Language } from '../../domain/account/account.js';
 import type { AccountRole, Grant } from '../../domain/account/roles.js';
 import type { AuditAct } from '../../domain/audit/audit-chain.js';
 import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
+import type { DeliveryState } from '../../domain/notification/delivery.js';
+import type { NotificationEvent } from '../../domain/notification/event.js';
+import type { NotificationTarget } from '../../domain/notification/target.js';
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
 import type { Problem } from '../../domain/problem.js';
 import type { FailureData, RunState, StepState } from '../../domain/run/run.js';
@@ -250,6 +253,56 @@ export interface IgnoredDriftTable {
   at: Time;
 }
 
+export interface NotificationTargetsTable {
+  id: string;
+  name: string;
+  body: Document<Omit<NotificationTarget, 'id' | 'name' | 'createdAt'>>;
+  created_at: Time;
+}
+
+export interface NotificationEventsTable {
+  id: Generated<string>;
+  key: string;
+  at: Time;
+  body: Document<NotificationEvent>;
+  /** Handed to the targets that want it. */
+  spread: Generated<boolean>;
+}
+
+export interface NotificationEntriesTable {
+  target: string;
+  event: string;
+  /** Null: waits to become part of a message. */
+  delivery: string | null;
+}
+
+export interface NotificationDeliveriesTable {
+  id: string;
+  target: string;
+  state: DeliveryState;
+  created_at: Time;
+  attempts: Generated<number>;
+  next_at: OptionalTime;
+  ended_at: OptionalTime;
+  answer: string | null;
+  remedy: string | null;
+}
+
+export interface NotificationMemoryTable {
+  key: string;
+  state: string;
+}
+
+export interface NotificationTurnsTable {
+  key: string;
+  last_at: Time;
+}
+
+export interface WorkerSignsTable {
+  holder: string;
+  seen_at: Time;
+}
+
 export interface Tables {
   ignored_drift: IgnoredDriftTable;
   sites: SitesTable;
@@ -274,4 +327,11 @@ export interface Tables {
   login_failures: LoginFailuresTable;
   one_time_codes: OneTimeCodesTable;
   recovery_codes: RecoveryCodesTable;
+  notification_targets: NotificationTargetsTable;
+  notification_events: NotificationEventsTable;
+  notification_entries: NotificationEntriesTable;
+  notification_deliveries: NotificationDeliveriesTable;
+  notification_memory: NotificationMemoryTable;
+  notification_turns: NotificationTurnsTable;
+  worker_signs: WorkerSignsTable;
 }

@@ -1,4 +1,5 @@
 import { FORGET_MS, type LockScope, waitMs } from '../../domain/account/lock-out.js';
+import { type NotificationEvent, plainLine } from '../../domain/notification/event.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
 import type { AccountStore, FailureStore, PasswordHasher, Session } from './account-store.port.js';
@@ -24,6 +25,7 @@ export class LogIn {
     private readonly sessions: Sessions,
     private readonly clock: Pick<Clock, 'now'>,
     private readonly sha256: (text: string) => string,
+    private readonly news?: { record(events: readonly NotificationEvent[]): Promise<void> },
   ) {}
 
   /**
@@ -33,7 +35,7 @@ export class LogIn {
   async open({ name, password, code }: Credentials, origin: Origin, before?: Session): Promise<OpenSession> {
     const typed = name.trim().toLowerCase();
     const keys = this.#keys(typed, origin.address);
-    await this.#countTry(keys);
+    await this.#countTry(keys, typed, origin.address);
     const found = await this.accounts.find(typed);
     // Somebody unknown costs as much time as somebody known.
     this.#decoy ??= this.passwords.hash('nobody has this password');
@@ -63,7 +65,14 @@ export class LogIn {
     return { pair: key('pair', name, address), address: key('address', address), name: key('name', name) };
   }
 
-  async #countTry(keys: Record<LockScope, string>): Promise<void> {
+  /** Once an hour. A name that nobody has could be a password typed into the wrong field: it is not told. */
+  async #tellLocked(key: string, name: string, address: string, at: number): Promise<void> {
+    const account = await this.knownName(name);
+    const facts = { address: plainLine(address, 60), ...(account === undefined ? {} : { account }) };
+    await this.news?.record([{ kind: 'account-locked', key: `locked/${key}/${Math.floor(at / HOUR_MS)}`, at, facts }]);
+  }
+
+  async #countTry(keys: Record<LockScope, string>, name: string, address: string): Promise<void> {
     const now = this.clock.now();
     const before = await this.failures.count(Object.values(keys), now, now - FORGET_MS);
     const scopes = Object.keys(keys) as LockScope[];
@@ -71,6 +80,7 @@ export class LogIn {
     if (wait <= 0) return;
     // A try that was not let in is none: it must not make the wait longer.
     await this.failures.uncount(Object.values(keys));
+    await this.#tellLocked(keys.pair, name, address, now);
     throw new Refusal({
       code: 'auth.locked',
       subject: 'log-in',
@@ -80,6 +90,8 @@ export class LogIn {
     });
   }
 }
+
+const HOUR_MS = 3600_000;
 
 const wrong = (): Refusal =>
   new Refusal({

@@ -1,4 +1,4 @@
-import type { AuditAct, AuditRow, ChainBreak } from '../../domain/audit/audit-chain.js';
+import type { AuditAct, AuditHead, AuditRow, ChainBreak } from '../../domain/audit/audit-chain.js';
 import type { Instant } from '../../domain/ids.js';
 
 export interface AuditFilter {
@@ -17,6 +17,10 @@ export interface AuditLog {
   append(act: AuditAct): Promise<void>;
   /** Newest first. */
   list(filter: AuditFilter): Promise<readonly AuditRow[]>;
+  /** All that fit, oldest first, a page in memory at a time; rows that come meanwhile are not among them. */
+  stream(filter: Omit<AuditFilter, 'before' | 'limit'>, signal: AbortSignal): AsyncIterable<AuditRow>;
+  /** Whether `next` is the row that comes after `previous`, unchanged. */
+  follows(previous: AuditHead, next: AuditRow): boolean;
   /** Reads the whole chain; `rows` is how many there are. */
   verify(): Promise<{ readonly intact: boolean; readonly rows: number; readonly firstBroken?: ChainBreak }>;
 }

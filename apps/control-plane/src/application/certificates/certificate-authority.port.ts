@@ -1,3 +1,5 @@
+import type { KeptCertificate } from '../../domain/notification/certificate-news.js';
+
 /** A certificate with its key, PEM. `certificate` holds the chain below the root, leaf first. */
 export interface IssuedCertificate {
   readonly certificate: string;
@@ -24,6 +26,8 @@ export interface CertificateAuthority {
   ): Promise<IssuedCertificate>;
   /** What is kept under `name`, whether or not it should be renewed. */
   find(site: { name: string }, name: string): Promise<IssuedCertificate | undefined>;
+  /** The root and everything that is kept for the site. */
+  kept(site: { name: string }): Promise<readonly KeptCertificate[]>;
   /** Forgets what was issued under names with this prefix. */
   forgetUnder(prefix: string): Promise<void>;
 }

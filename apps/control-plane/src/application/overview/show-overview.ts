@@ -22,13 +22,21 @@ export interface StackSummary {
   readonly links: StackView['links'];
 }
 
-export const TODO_KINDS = ['run-failed', 'run-cancelled', 'check-failing', 'never-checked'] as const;
+export const TODO_KINDS = [
+  'run-failed',
+  'run-cancelled',
+  'check-failing',
+  'never-checked',
+  'nobody-told',
+  'telling-fails',
+] as const;
 
 export interface OverviewTodo {
   readonly id: string;
   readonly kind: (typeof TODO_KINDS)[number];
   readonly severity: Todo['severity'];
-  readonly stack: string;
+  /** Absent: it is about the control plane itself. */
+  readonly stack?: string;
   /** What it is about: the run, or how many checks fail. */
   readonly run?: string;
   readonly count?: number;
@@ -58,6 +66,7 @@ export class ShowOverview {
     private readonly catalogue: Catalogue,
     private readonly showStack: ShowStack,
     private readonly audit: AuditLog,
+    private readonly telling: { targets(): Promise<number>; failing(): Promise<number> },
   ) {}
 
   async execute(sees: (site: string) => boolean, seesAll: boolean): Promise<Overview> {
@@ -92,11 +101,17 @@ export class ShowOverview {
     return {
       sites: sites.filter((site) => sees(site.name)).length,
       stacks: summaries,
-      todos: summaries.flatMap(todosOf),
+      todos: [...summaries.flatMap(todosOf), ...(seesAll && sites.length > 0 ? await this.#ownTodos() : [])],
       running: seen.filter((run) => !isSettled(run.state)),
       recent: seen.filter((run) => isSettled(run.state)).slice(0, RECENT),
       changes: await this.#changes(sees, seesAll),
     };
+  }
+
+  async #ownTodos(): Promise<readonly OverviewTodo[]> {
+    const [targets, failing] = await Promise.all([this.telling.targets(), this.telling.failing()]);
+    if (targets === 0) return [{ id: 'nobody-told', kind: 'nobody-told', severity: 'recommended' }];
+    return failing > 0 ? [{ id: 'telling-fails', kind: 'telling-fails', severity: 'required', count: failing }] : [];
   }
 
   async #changes(sees: (site: string) => boolean, seesAll: boolean): Promise<readonly AuditEntry[]> {

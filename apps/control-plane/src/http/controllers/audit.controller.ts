@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Controller, Get, HttpCode, Inject, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
@@ -6,16 +8,18 @@ import {
   ApiProperty,
   ApiPropertyOptional,
   ApiTags,
+  OmitType,
 } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import type { Response } from 'express';
 import type { AuditFilter, AuditLog } from '../../application/audit/audit-log.port.js';
+import type { ExportAudit, ExportSigner } from '../../application/audit/export-audit.js';
+import { EXPORT_FORMATS, type ExportFormat } from '../../domain/audit/audit-export.js';
 import { Acts } from '../acts.js';
-import { toCsv } from '../csv.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
-import { AUDIT_LOG } from '../tokens.js';
+import { AUDIT_LOG, EXPORT_AUDIT, EXPORT_SIGNER } from '../tokens.js';
 
 class AuditQueryDto {
   @ApiPropertyOptional() @IsOptional() @IsString() actor?: string;
@@ -32,8 +36,15 @@ class AuditQueryDto {
   @ApiPropertyOptional({ default: 100 }) @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1000) limit?: number;
 }
 
-class AuditExportQueryDto extends AuditQueryDto {
-  @ApiPropertyOptional({ enum: ['csv', 'json'], default: 'json' }) @IsOptional() @IsIn(['csv', 'json']) format?: string;
+class AuditExportQueryDto extends OmitType(AuditQueryDto, ['before', 'limit']) {
+  @ApiPropertyOptional({ enum: EXPORT_FORMATS, default: 'jsonl' })
+  @IsOptional()
+  @IsIn(EXPORT_FORMATS)
+  format?: ExportFormat;
+}
+
+class AuditKeyDto {
+  @ApiProperty({ description: 'Ed25519, SPKI in base64.' }) key!: string;
 }
 
 class AuditRowDto {
@@ -66,15 +77,17 @@ class AuditVerdictDto {
   @ApiPropertyOptional({ type: ChainBreakDto }) firstBroken?: ChainBreakDto;
 }
 
-const COLUMNS = ['seq', 'at', 'actor', 'actorKind', 'address', 'action', 'subject', 'site', 'outcome', 'hash'] as const;
-
 @ApiTags('audit')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto })
 @Needs('admin', { site: 'all' })
 @Controller('audit')
 export class AuditController {
-  constructor(@Inject(AUDIT_LOG) private readonly log: AuditLog) {}
+  constructor(
+    @Inject(AUDIT_LOG) private readonly log: AuditLog,
+    @Inject(EXPORT_AUDIT) private readonly exports: ExportAudit,
+    @Inject(EXPORT_SIGNER) private readonly signer: ExportSigner,
+  ) {}
 
   /** Who did what, newest first. */
   @Get()
@@ -85,15 +98,27 @@ export class AuditController {
     return { rows, ...(rows.length === limit ? { next: rows.at(-1)!.seq } : {}) };
   }
 
-  /** The same rows as a file, at most 10,000 of them. */
+  /** All rows that fit, oldest first. JSON lines end with a line that seals the ones before it; `bastide audit verify --file` checks it. */
   @Get('export')
-  @ApiOkResponse({ content: { 'text/csv': {}, 'application/json': {} } })
+  @Acts('audit.exported')
+  @ApiOkResponse({ content: { 'text/csv': {}, 'application/x-ndjson': {} } })
   async export(@Query() query: AuditExportQueryDto, @Res() response: Response): Promise<void> {
-    const { format, ...filter } = query;
-    const rows = await this.log.list({ ...filter, limit: filter.limit ?? 10_000 } as AuditFilter);
-    response.attachment(`audit.${format ?? 'json'}`);
-    if (format === 'csv') response.type('text/csv').send(toCsv(COLUMNS, rows));
-    else response.json(rows);
+    const { format = 'jsonl', ...filter } = query;
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    response.attachment(`audit.${format}`).type(format === 'csv' ? 'text/csv' : 'application/x-ndjson');
+    // A reader that is slow slows the reading of rows down; one that leaves ends it.
+    const rows = Readable.from(this.exports.execute(filter, format, gone.signal), { objectMode: true });
+    await pipeline(rows, response).catch((error: unknown) => {
+      if (!gone.signal.aborted || !response.destroyed) throw error;
+    });
+  }
+
+  /** The public half of the key that seals exports. */
+  @Get('key')
+  @ApiOkResponse({ type: AuditKeyDto })
+  async key(): Promise<AuditKeyDto> {
+    return { key: await this.signer.publicKey() };
   }
 
   /** Reads the whole chain and tells the first row that was changed, is missing or was cut off. */

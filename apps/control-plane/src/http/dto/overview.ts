@@ -16,9 +16,9 @@ export class TodoDto {
   @ApiProperty() id!: string;
   @ApiProperty({ enum: TODO_KINDS }) kind!: (typeof TODO_KINDS)[number];
   @ApiProperty({ enum: ['required', 'recommended', 'info'] }) severity!: string;
-  @ApiProperty() stack!: string;
+  @ApiPropertyOptional({ description: 'Absent: it is about the control plane itself.' }) stack?: string;
   @ApiPropertyOptional() run?: string;
-  @ApiPropertyOptional({ description: 'How many checks fail.' }) count?: number;
+  @ApiPropertyOptional({ description: 'How many checks or notification targets fail.' }) count?: number;
 }
 
 export class ChangeDto {

@@ -109,7 +109,7 @@ export function Page() {
         <Anchor href={exported('csv')} download size="sm">
           {t('csv')}
         </Anchor>
-        <Anchor href={exported('json')} download size="sm">
+        <Anchor href={exported('jsonl')} download size="sm">
           {t('json')}
         </Anchor>
       </Group>

@@ -165,6 +165,11 @@ function Todos({ todos, stacks }: { todos: readonly Dto<'TodoDto'>[]; stacks: re
       <Stack gap="xs">
         {todos.map((todo) => {
           const stack = stacks.find((one) => one.stack.id === todo.stack)?.stack.name ?? todo.stack;
+          const place = todo.run
+            ? paths.run(todo.run)
+            : todo.stack
+              ? paths.stack(todo.stack)
+              : paths.settings('notifications');
           return (
             <Group key={todo.id} className="surface" p="sm" justify="space-between" gap="sm">
               <Group gap="sm">
@@ -172,14 +177,18 @@ function Todos({ todos, stacks }: { todos: readonly Dto<'TodoDto'>[]; stacks: re
                   {t(`severity.${todo.severity}`)}
                 </Badge>
                 <Text size="sm">
-                  <b>
-                    <ForeignText>{stack}</ForeignText>
-                  </b>{' '}
+                  {stack ? (
+                    <>
+                      <b>
+                        <ForeignText>{stack}</ForeignText>
+                      </b>{' '}
+                    </>
+                  ) : null}
                   {t(`todo.${todo.kind}`, { count: todo.count ?? 1 })}
                 </Text>
               </Group>
-              <Anchor component={Link} size="sm" to={todo.run ? paths.run(todo.run) : paths.stack(todo.stack)}>
-                {t('look')}
+              <Anchor component={Link} size="sm" to={place}>
+                {t(todo.kind === 'nobody-told' ? 'setUp' : 'look')}
               </Anchor>
             </Group>
           );

@@ -5,13 +5,18 @@ import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Page as Frame } from '../../components/page.js';
 import { AccountSection } from './account-section.js';
+import { ConnectionSection } from './connection-section.js';
+import { NotificationsSection } from './notifications-section.js';
 import { PeopleSection } from './people-section.js';
 import { SessionsSection } from './sessions-section.js';
 import { TokensSection } from './tokens-section.js';
 
-const SECTIONS = ['account', 'sessions', 'people', 'tokens'] as const;
+const SECTIONS = ['account', 'sessions', 'people', 'tokens', 'notifications', 'connection'] as const;
 
-/** One's own account, and for admins people and tokens. */
+/** Shown to admins alone. */
+const ADMINS = new Set<string>(['people', 'tokens', 'notifications']);
+
+/** One's own account, and for admins people, tokens and who hears of what. */
 export function Page() {
   const { t } = useTranslation('settings');
   const navigate = useNavigate();
@@ -24,7 +29,7 @@ export function Page() {
     <Frame title={t('title')}>
       <Tabs value={open} onChange={(value) => void navigate(paths.settings(value ?? undefined))} keepMounted={false}>
         <Tabs.List mb="xl">
-          {SECTIONS.filter((one) => admin || one === 'account' || one === 'sessions').map((one) => (
+          {SECTIONS.filter((one) => admin || !ADMINS.has(one)).map((one) => (
             <Tabs.Tab key={one} value={one}>
               {t(`sections.${one}`)}
             </Tabs.Tab>
@@ -41,6 +46,12 @@ export function Page() {
         </Tabs.Panel>
         <Tabs.Panel value="tokens">
           <TokensSection />
+        </Tabs.Panel>
+        <Tabs.Panel value="notifications">
+          <NotificationsSection />
+        </Tabs.Panel>
+        <Tabs.Panel value="connection">
+          <ConnectionSection />
         </Tabs.Panel>
       </Tabs>
     </Frame>

@@ -1,0 +1,70 @@
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP } from 'node:net';
+
+const list = (...ranges: readonly string[]): BlockList => {
+  const made = new BlockList();
+  for (const range of ranges) {
+    const [address = '', prefix = ''] = range.split('/');
+    made.addSubnet(address, Number(prefix), address.includes(':') ? 'ipv6' : 'ipv4');
+  }
+  return made;
+};
+
+/** RFC 1918, 4193, 6598 and loopback. */
+const PRIVATE = list(
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '::1/128',
+  'fc00::/7',
+);
+/**
+ * Never: "this host", link-local (where clouds keep their machines' own secrets), multicast, reserved, and ranges that
+ * carry an IPv4 address inside, which would pass by the rules for it.
+ */
+const NEVER = list(
+  '0.0.0.0/8',
+  '169.254.0.0/16',
+  '192.0.0.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  'fe80::/10',
+  'ff00::/8',
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2002::/16',
+  '2001::/32',
+);
+
+export type Reach = 'public' | 'private' | 'never';
+
+export function reachOf(address: string): Reach {
+  const bare = address.replace(/^\[|\]$/g, '').split('%')[0] ?? '';
+  const family = isIP(bare);
+  if (family === 0) return 'never';
+  const kind = family === 4 ? 'ipv4' : 'ipv6';
+  // BlockList itself looks through ::ffff:a.b.c.d to the address inside.
+  if (NEVER.check(bare, kind)) return 'never';
+  return PRIVATE.check(bare, kind) ? 'private' : 'public';
+}
+
+export interface ReachedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Where a host name leads now: every address of it must be allowed, so that asking again gives no other answer. */
+export async function addressesOf(
+  host: string,
+  allowed: (reach: Reach) => boolean,
+): Promise<readonly ReachedAddress[] | 'refused'> {
+  const bare = host.replace(/^\[|\]$/g, '');
+  const found = isIP(bare)
+    ? [{ address: bare, family: isIP(bare) }]
+    : await lookup(bare, { all: true, verbatim: true });
+  if (found.some(({ address }) => !allowed(reachOf(address)))) return 'refused';
+  return found as readonly ReachedAddress[];
+}

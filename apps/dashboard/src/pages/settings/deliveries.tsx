@@ -1,0 +1,90 @@
+import { Badge, Stack, Table, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.js';
+import { every } from '../../api/query-client.js';
+import type { Dto } from '../../api/types.js';
+import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
+import { ForeignText } from '../../components/foreign-text.js';
+import { formatAgo, formatTime } from '../../components/formats.js';
+import { Scroll } from '../../components/scroll.js';
+
+export const DELIVERY_COLOURS: Record<Dto<'DeliveryDto'>['state'], string> = {
+  open: 'orange',
+  sent: 'green',
+  'given-up': 'red',
+};
+
+/** What was told, to whom, and what became of it. */
+export function Deliveries({ queryKey }: { queryKey: readonly string[] }) {
+  const { t } = useTranslation('notifications');
+  const deliveries = useQuery({
+    queryKey,
+    queryFn: ({ signal }) =>
+      ask(api.GET('/api/v1/notifications/deliveries', { params: { query: { limit: 30 } }, signal })),
+    refetchInterval: every(15_000),
+  });
+  return (
+    <Answer of={deliveries}>
+      {(rows) =>
+        rows.length === 0 ? (
+          <Text c="dimmed">{t('noDeliveries')}</Text>
+        ) : (
+          <Scroll label={t('deliveries')}>
+            <Table verticalSpacing={6}>
+              <Table.Tbody>
+                {rows.map((row) => (
+                  <Table.Tr key={row.id}>
+                    <Table.Td className={cards['moment'] ?? ''}>{formatTime(row.createdAt)}</Table.Td>
+                    <Table.Td>
+                      <Stack gap={0}>
+                        <ForeignText limit={160}>{row.subject}</ForeignText>
+                        <Text size="xs" c="dimmed">
+                          <ForeignText>{row.targetName}</ForeignText>
+                        </Text>
+                      </Stack>
+                    </Table.Td>
+                    <Table.Td>
+                      <Badge color={DELIVERY_COLOURS[row.state]} variant="light" tt="none" radius="sm">
+                        {t(`state.${row.state}`)}
+                      </Badge>
+                    </Table.Td>
+                    <Table.Td>
+                      <Outcome delivery={row} />
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Scroll>
+        )
+      }
+    </Answer>
+  );
+}
+
+function Outcome({ delivery }: { delivery: Dto<'DeliveryDto'> }) {
+  const { t } = useTranslation('notifications');
+  const { state, attempts, nextAt, answer, remedy } = delivery;
+  return (
+    <Stack gap={0}>
+      {answer ? (
+        <Text size="sm">
+          <ForeignText limit={200}>{answer}</ForeignText>
+        </Text>
+      ) : null}
+      {remedy ? (
+        <Text size="xs" c="dimmed">
+          <ForeignText>{remedy}</ForeignText>
+        </Text>
+      ) : null}
+      {attempts > 1 || state === 'open' ? (
+        <Text size="xs" c="dimmed">
+          {t('tries', { count: attempts })}
+          {state === 'open' && nextAt ? ` · ${t('next', { ago: formatAgo(nextAt, Date.now()) })}` : ''}
+        </Text>
+      ) : null}
+    </Stack>
+  );
+}

@@ -244,4 +244,40 @@ story('the dashboard behind a reverse proxy under a path', () => {
     expect(faults).toEqual([]);
     expect(proxy.strays.filter((path) => path !== '/favicon.ico')).toEqual([]);
   }, 60_000);
+
+  it('lets who reads in the log read, and follows again from its end', async () => {
+    const follow = page.getByRole('switch', { name: 'Follow' });
+    expect(await follow.isChecked()).toBe(true);
+    await log().hover();
+    await page.mouse.wheel(0, -400);
+    await page.waitForFunction(() => !document.querySelector<HTMLInputElement>('input[role="switch"]')?.checked);
+    const top = await log().evaluate((element) => element.scrollTop);
+    await print(20);
+    await page.getByText(`${written} lines`, { exact: true }).waitFor();
+    expect(await log().evaluate((element) => element.scrollTop)).toBe(top);
+    await page.mouse.wheel(0, 100_000);
+    await page.waitForFunction(() => document.querySelector<HTMLInputElement>('input[role="switch"]')?.checked);
+    await print(1);
+    await sees();
+  }, 60_000);
+
+  it('shows lines as they are, whatever they hold and however long they are', async () => {
+    const hostile = ['<script>document.title = "theirs"</script>', '\u001b[2J\u001b]0;theirs\u0007clear', 'a\u202eb'];
+    const long = `long ${'x'.repeat(1_000_000)} end`;
+    const lines = [...hostile, long].map((text) => ({ at: Date.now(), stream: 'stdout' as const, text }));
+    expect(await engine.runs.append(lease, [{ type: 'log', lines }])).toBe(true);
+    await log().getByText('<script>').waitFor();
+    expect(await log().getByText('clear', { exact: true }).count()).toBe(1);
+    expect(await log().getByText('a⟨U+202E⟩b', { exact: true }).count()).toBe(1);
+    expect(await log().locator('bdi').last().textContent()).toHaveLength(2_002);
+    await log()
+      .getByRole('button', { name: /Show all/ })
+      .click();
+    expect((await page.getByRole('dialog').locator('pre').textContent())?.endsWith('x end')).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Search the log').fill('xx end');
+    await page.getByText('one line', { exact: true }).waitFor();
+    expect(await page.title()).not.toContain('theirs');
+    expect(faults).toEqual([]);
+  }, 60_000);
 });

@@ -30,6 +30,7 @@ const LOG = Number(values.log);
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const ranks = (given: readonly number[]): string => {
+  if (given.length === 0) return 'none';
   const sorted = [...given].sort((a, b) => a - b);
   const at = (share: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
   return `min ${at(0)}, median ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)} ms`;
@@ -83,6 +84,7 @@ async function shown(browser: Browser, view: 'graph' | 'table'): Promise<void> {
   const selector = view === 'graph' ? '.react-flow__node, [data-node]' : '[data-step]';
   await page.locator(selector).first().waitFor();
   while (server.readers === 0) await delay(10);
+  await delay(2_000);
   await page.evaluate((steps) => {
     const seen: Record<string, number> = {};
     Object.assign(globalThis, { seen });
@@ -108,7 +110,7 @@ async function shown(browser: Browser, view: 'graph' | 'table'): Promise<void> {
     server.send(at, { type: 'started', attempt: 1 });
     await delay(100);
   }
-  await delay(1_000);
+  await delay(3_000);
   clearInterval(lines);
   const seen = await page.evaluate(() => (globalThis as unknown as { seen: Record<string, number> }).seen);
   const waits = sent.flatMap(([id, when]) => (seen[id] === undefined ? [] : [seen[id] - when]));

@@ -4,14 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { decideClaim } from '../../control-plane/src/application/runs/run-decisions.js';
-import type { Lease } from '../../control-plane/src/application/runs/run-store.port.js';
-import type { RunId, StepId } from '../../control-plane/src/domain/ids.js';
 import { freePort } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
-import { EngineDatabase } from '../../control-plane/test/engine/engine-database.js';
-import { fresh, storedPlan } from '../../control-plane/test/engine/plans.js';
 import { privatePostgres, privateRedis } from '../../control-plane/test/engine/private-servers.js';
+import { WrittenRun } from '../../control-plane/test/engine/written-run.js';
 import { PathProxy } from './path-proxy.js';
 
 /**
@@ -34,13 +30,11 @@ story('the dashboard behind a reverse proxy under a path', () => {
   let port = 0;
   let plane: ChildProcess | undefined;
   let proxy: PathProxy;
-  let engine: EngineDatabase;
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
   let base = '';
-  let run = '';
-  let lease: Lease;
+  let run: WrittenRun;
   let written = 0;
   const faults: string[] = [];
 
@@ -76,13 +70,9 @@ story('the dashboard behind a reverse proxy under a path', () => {
   };
   /** Lines of a step that runs, numbered. */
   const print = async (count: number): Promise<void> => {
-    const lines = Array.from({ length: count }, (_, at) => ({
-      at: Date.now(),
-      stream: 'stdout' as const,
-      text: `line <b>${written + at}</b>`,
-    }));
+    const texts = Array.from({ length: count }, (_, at) => `line <b>${written + at}</b>`);
     written += count;
-    expect(await engine.runs.append(lease, [{ type: 'log', lines }])).toBe(true);
+    await run.print(texts);
   };
   const log = () => page.locator('section[aria-label="Log"]');
   /** Every line that was printed, once and in order. */
@@ -101,21 +91,7 @@ story('the dashboard behind a reverse proxy under a path', () => {
     state = mkdtempSync(join(tmpdir(), 'bastide-proxy-'));
     port = await freePort();
     await startPlane();
-    engine = new EngineDatabase({ url: postgres.url });
-    const sketch = Array.from({ length: STEPS }, (_, at) => ({
-      id: `s${at}`,
-      after: at < 10 ? [] : [`s${at - 10}`],
-      deadlineMs: 600_000,
-    }));
-    const created = await engine.runs.create(await storedPlan(engine, sketch), {
-      id: fresh('run') as RunId,
-      actor: 'ada',
-    });
-    run = created.run.id;
-    const claim = await engine.runs.commit(run as RunId, (now) =>
-      decideClaim(now, 's0' as StepId, 'test', { leaseMs: 600_000, maxStarts: 5 }),
-    );
-    lease = claim!.claim!.lease;
+    run = await WrittenRun.start(postgres.url, STEPS);
     proxy = new PathProxy('/bastide', port);
     base = `${await proxy.start()}/bastide`;
     browser = await plainBrowser();
@@ -129,7 +105,7 @@ story('the dashboard behind a reverse proxy under a path', () => {
     await browser?.close();
     await proxy?.stop();
     await stopPlane();
-    await engine?.close();
+    await run?.close();
     rmSync(state, { recursive: true, force: true });
   }, 60_000);
 
@@ -150,12 +126,12 @@ story('the dashboard behind a reverse proxy under a path', () => {
 
   it('a deep link shows the run as it is, with the log as it grows, also on a second device', async () => {
     await print(30);
-    await page.goto(`${base}/runs/${run}`);
+    await page.goto(`${base}/runs/${run.id}`);
     await sees();
     await print(30);
     await sees();
     const other = await context.newPage();
-    await other.goto(`${base}/runs/${run}`);
+    await other.goto(`${base}/runs/${run.id}`);
     await other.getByText(`${written} lines`, { exact: true }).waitFor();
     await print(5);
     await other.getByText(`${written} lines`, { exact: true }).waitFor();
@@ -232,16 +208,51 @@ story('the dashboard behind a reverse proxy under a path', () => {
   }, 60_000);
 
   it('asks again when the session has ended, and then goes on where it was', async () => {
-    await engine.database.db.deleteFrom('sessions').execute();
+    await run.endSessions();
     const password = page.getByRole('dialog').getByLabel('Password', { exact: false }).first();
     await password.waitFor({ timeout: 20_000 });
     await print(10);
     await password.fill(PASSWORD);
     await password.press('Enter');
     await password.waitFor({ state: 'detached' });
-    expect(page.url()).toBe(`${base}/runs/${run}`);
+    expect(page.url()).toBe(`${base}/runs/${run.id}`);
     await sees();
     expect(faults).toEqual([]);
     expect(proxy.strays.filter((path) => path !== '/favicon.ico')).toEqual([]);
+  }, 60_000);
+
+  it('lets who reads in the log read, and follows again from its end', async () => {
+    const follow = page.getByRole('switch', { name: 'Follow' });
+    expect(await follow.isChecked()).toBe(true);
+    await log().hover();
+    await page.mouse.wheel(0, -400);
+    await page.waitForFunction(() => !document.querySelector<HTMLInputElement>('input[role="switch"]')?.checked);
+    const top = await log().evaluate((element) => element.scrollTop);
+    await print(20);
+    await page.getByText(`${written} lines`, { exact: true }).waitFor();
+    expect(await log().evaluate((element) => element.scrollTop)).toBe(top);
+    await page.mouse.wheel(0, 100_000);
+    await page.waitForFunction(() => document.querySelector<HTMLInputElement>('input[role="switch"]')?.checked);
+    await print(1);
+    await sees();
+  }, 60_000);
+
+  it('shows lines as they are, whatever they hold and however long they are', async () => {
+    const hostile = ['<script>document.title = "theirs"</script>', '\u001b[2J\u001b]0;theirs\u0007clear', 'a\u202eb'];
+    const long = `long ${'x'.repeat(1_000_000)} end`;
+    await run.print([...hostile, long]);
+    await log().getByText('<script>').waitFor();
+    expect(await log().getByText('clear', { exact: true }).count()).toBe(1);
+    expect(await log().getByText('a⟨U+202E⟩b', { exact: true }).count()).toBe(1);
+    expect(await log().locator('bdi').last().textContent()).toHaveLength(2_002);
+    await log()
+      .getByRole('button', { name: /Show all/ })
+      .click();
+    expect((await page.getByRole('dialog').locator('pre').textContent())?.endsWith('x end')).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Search the log').fill('xx end');
+    await page.getByText('one line', { exact: true }).waitFor();
+    expect(await page.title()).not.toContain('theirs');
+    expect(faults).toEqual([]);
   }, 60_000);
 });

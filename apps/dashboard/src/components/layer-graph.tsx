@@ -51,7 +51,10 @@ export function LayerGraph({
   const [chosen, setScale] = useState<number>();
   const [margin, setMargin] = useState(0);
   useEffect(() => startTransition(() => setMargin(MARGIN)), []);
-  const layout = useMemo(() => layOut(nodes), [nodes]);
+  // A state that changes moves nothing.
+  const shape = nodes.map(({ id, layer }) => `${layer} ${id}`).join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for the nodes
+  const layout = useMemo(() => layOut(nodes), [shape]);
   const whole = Math.min(1, seen.width / layout.width, seen.height / layout.height);
   const scale = chosen ?? Math.max(READABLE, whole);
 
@@ -139,19 +142,20 @@ export function LayerGraph({
             <svg className={classes['edges']} width={layout.width} height={layout.height} aria-hidden>
               <path d={path} />
             </svg>
-            {layout.placed.map((one) =>
-              isIn(one, visible) ? (
+            {nodes.map((node, at) => {
+              const place = layout.placed[at];
+              return place && isIn(place, visible) ? (
                 <NodeBox
-                  key={one.node.id}
-                  id={one.node.id}
-                  label={one.node.label}
-                  about={one.node.about}
-                  colour={one.node.colour}
-                  x={one.x}
-                  y={one.y}
+                  key={node.id}
+                  id={node.id}
+                  label={node.label}
+                  about={node.about}
+                  colour={node.colour}
+                  x={place.x}
+                  y={place.y}
                 />
-              ) : null,
-            )}
+              ) : null;
+            })}
           </div>
         </div>
       </div>

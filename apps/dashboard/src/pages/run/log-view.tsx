@@ -3,7 +3,7 @@ import { useClipboard, useDebouncedValue } from '@mantine/hooks';
 import { modals } from '@mantine/modals';
 import { IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from '../../components/clean-text.js';
 import { Section } from '../../components/section.js';
@@ -20,18 +20,17 @@ const MOST_CHOICES = 200;
 /** The log of a run, merged or of one step: searched, followed, copied. */
 export const LogView = memo(function LogView({
   log,
-  version,
   steps,
   chosen,
   onChoose,
 }: {
   log: LogLines;
-  version: number;
   steps: readonly RunStep[];
   chosen: string | undefined;
   onChoose: (step: string | undefined) => void;
 }) {
   const { t } = useTranslation('run');
+  const version = useSyncExternalStore(log.subscribe, log.version);
   const [typed, setTyped] = useState('');
   const [search] = useDebouncedValue(typed.trim().toLowerCase(), 150);
   const [follow, setFollow] = useState(true);

@@ -80,7 +80,7 @@ function View({ live }: { live: LiveRun }) {
         {shown === 'graph' ? <Graph steps={steps} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
       </Section>
       <Then>
-        <LogView log={log} version={live.version} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+        <LogView log={log} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
       </Then>
     </Frame>
   );

@@ -102,6 +102,23 @@ export class LogLines {
   #lines: Line[] = [];
   #count = 0;
   #lastSeq = 0;
+  #version = 0;
+  readonly #readers = new Set<() => void>();
+
+  /** Whoever shows the lines hears when there are more, and nobody else is drawn anew for them. */
+  readonly subscribe = (reader: () => void): (() => void) => {
+    this.#readers.add(reader);
+    return () => void this.#readers.delete(reader);
+  };
+
+  /** Changes with every {@link publish}. */
+  readonly version = (): number => this.#version;
+
+  /** Tells the readers what was added; once per frame is enough. */
+  publish(): void {
+    this.#version += 1;
+    for (const reader of this.#readers) reader();
+  }
 
   get lines(): readonly Line[] {
     return this.#lines;

@@ -12,8 +12,6 @@ export interface LiveRun {
   detail: Dto<'RunDetailDto'>;
   steps: readonly RunStep[];
   log: LogLines;
-  /** Changes with every batch of entries. */
-  version: number;
   stream: StreamState | 'over';
   /** Why the stream ended for good. */
   refused?: Problem;
@@ -31,7 +29,7 @@ export function useRun(id: string) {
     refetchInterval: (asked) => every(SETTLED.has(asked.state.data?.run.state ?? '') ? OVER_MS : false)(asked),
   });
   const [log] = useState(() => new LogLines());
-  const [version, setVersion] = useState(0);
+  const [, redraw] = useState(0);
   const [stream, setStream] = useState<LiveRun['stream']>('connecting');
   const [refused, setRefused] = useState<Problem>();
   const steps = useRef(new Map<string, RunStep>());
@@ -59,7 +57,8 @@ export function useRun(id: string) {
     const draw = (): void => {
       frame ||= requestAnimationFrame(() => {
         frame = 0;
-        setVersion((now) => now + 1);
+        if (list.current === undefined) redraw((now) => now + 1);
+        log.publish();
       });
     };
     followEvents(`/api/v1/runs/${encodeURIComponent(id)}/events`, {
@@ -102,7 +101,6 @@ export function useRun(id: string) {
     detail,
     steps: list.current,
     log,
-    version,
     stream,
     ...(refused ? { refused } : {}),
   };

@@ -25,6 +25,11 @@ class Environment {
     message: 'BASTIDE_LISTEN must be an address with a port, such as 127.0.0.1:7080',
   })
   BASTIDE_LISTEN?: string;
+  @IsOptional()
+  @Matches(/^(https:\/\/[^/?#@\s]+|http:\/\/localhost(:\d{1,5})?)(\/[\w.~-]+)*\/?$/, {
+    message: 'BASTIDE_PUBLIC_URL must be https://name, with a port and path where it has them',
+  })
+  BASTIDE_PUBLIC_URL?: string;
   @IsOptional() @IsString() BASTIDE_TLS_CERTIFICATE?: string;
   @IsOptional() @IsString() BASTIDE_TLS_KEY?: string;
   @IsOptional() @IsString() BASTIDE_MASTER_KEY_FILE?: string;
@@ -46,6 +51,8 @@ export interface Config {
   readonly redisUrl?: string;
   readonly stateDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Where people reach the dashboard, without a slash at the end. Absent: as each request says. */
+  readonly publicUrl?: string;
   /** PEM of certificate with chain, and of its key; without them the API speaks plain HTTP, on loopback alone. */
   readonly tls?: { readonly certificate: string; readonly key: string };
   readonly masterKeyFile: string;
@@ -87,6 +94,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
   const names = [
     'BASTIDE_STATE_DIR',
     'BASTIDE_LISTEN',
+    'BASTIDE_PUBLIC_URL',
     'BASTIDE_TLS_CERTIFICATE',
     'BASTIDE_TLS_KEY',
     'BASTIDE_MASTER_KEY_FILE',
@@ -127,6 +135,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: string): Config {
     ...(read.REDIS_URL ? { redisUrl: read.REDIS_URL } : {}),
     stateDir,
     listen: { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) },
+    ...(read.BASTIDE_PUBLIC_URL ? { publicUrl: read.BASTIDE_PUBLIC_URL.replace(/\/$/, '') } : {}),
     ...(tls ? { tls } : {}),
     masterKeyFile: resolve(read.BASTIDE_MASTER_KEY_FILE ?? `${stateDir}/master-key`),
     apiTokenFile: `${stateDir}/api-token`,

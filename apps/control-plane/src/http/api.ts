@@ -6,10 +6,14 @@ import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
+import { DevicesController } from './controllers/devices.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
+import { IdentityProvidersController } from './controllers/identity-providers.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
+import { PasskeysController } from './controllers/passkeys.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
+import { ProviderSessionController } from './controllers/provider-session.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SecretsController } from './controllers/secrets.controller.js';
 import { SessionController } from './controllers/session.controller.js';
@@ -34,6 +38,10 @@ export const CONTROLLERS = [
   SessionController,
   AccountController,
   AccountsController,
+  PasskeysController,
+  IdentityProvidersController,
+  ProviderSessionController,
+  DevicesController,
   HealthController,
 ];
 

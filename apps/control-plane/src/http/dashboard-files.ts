@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { API_PREFIX } from './api.js';
+import { PREFIX } from './public-address.js';
 
 /** Scripts, styles and connections of our own alone; no inline script or style, nobody may frame the pages. */
 const PAGE_POLICY = [
@@ -17,8 +18,6 @@ const PAGE_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
-/** What a reverse proxy on this machine says of the path it serves us under. */
-const PREFIX = /^(\/[\w.~-]+)+$/;
 
 /**
  * Serves the built dashboard beside the API: files by name, the page itself for every other path (its router knows them).

@@ -29,3 +29,13 @@ export const PREPARE_SITE = Symbol('PREPARE_SITE');
 export const DESCRIBE_SITE = Symbol('DESCRIBE_SITE');
 export const SECRET_STORE = Symbol('SECRET_STORE');
 export const PARSE_SITE = Symbol('PARSE_SITE');
+export const SECOND_FACTORS = Symbol('SECOND_FACTORS');
+export const RECOVERY_CODES = Symbol('RECOVERY_CODES');
+export const PASSKEYS = Symbol('PASSKEYS');
+export const CONFIRM_SELF = Symbol('CONFIRM_SELF');
+export const FAILED_ADDRESSES = Symbol('FAILED_ADDRESSES');
+export const IDENTITY_PROVIDERS = Symbol('IDENTITY_PROVIDERS');
+export const PROVIDER_LOG_IN = Symbol('PROVIDER_LOG_IN');
+export const DEVICE_LOG_IN = Symbol('DEVICE_LOG_IN');
+/** Where people reach the dashboard, as configured; undefined: as each request says. */
+export const PUBLIC_URL = Symbol('PUBLIC_URL');

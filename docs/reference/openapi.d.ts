@@ -2184,8 +2184,17 @@ export interface components {
             stack?: string;
             createdAt: number;
         };
+        StackIdentityDto: {
+            site: string;
+            /** @description Name of the stack that the identity module belongs to. */
+            stack: string;
+            /** @description Id of the stack that binds this control plane to it; a provider can be made of it. */
+            bound?: string;
+        };
         ProvidersDto: {
             providers: components["schemas"]["ProviderDto"][];
+            /** @description Identity modules of stacks that are no providers yet. */
+            stacks: components["schemas"]["StackIdentityDto"][];
             /** @description The redirect address to register at a provider. Absent: see problem. */
             redirectUri?: string;
             /** @description Where people may be sent after signing out there. */

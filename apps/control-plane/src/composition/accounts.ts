@@ -35,6 +35,7 @@ import { RecoveryCodes } from '../application/accounts/recovery-codes.js';
 import { SecondFactors } from '../application/accounts/second-factors.js';
 import { Sessions } from '../application/accounts/sessions.js';
 import { StackIdentity } from '../application/accounts/stack-identity.js';
+import type { Catalogue } from '../application/catalogue/catalogue.port.js';
 import type { Clock, NewId } from '../application/clock.port.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
 import type { StackStore } from '../application/stacks/stack-store.port.js';
@@ -50,6 +51,12 @@ const PROVIDER_STORE = Symbol('PROVIDER_STORE');
 const PROVIDER_CLIENT = Symbol('PROVIDER_CLIENT');
 const random = new RandomSecretSource();
 const siteNames = (stacks: StackStore) => async () => (await stacks.listSites()).map((site) => site.name);
+
+const identityModules = (catalogue: Catalogue) => async () => {
+  const { modules } = await catalogue.load();
+  const provides = modules.filter((one) => Object.values(one.provides).some((offer) => offer.interface === 'oidc/v1'));
+  return new Set(provides.map(({ name }) => name));
+};
 
 /** Who asks: people, their sessions, programs' tokens. */
 export const accounts: Provider[] = [
@@ -149,12 +156,13 @@ export const accounts: Provider[] = [
   from(PROVIDER_CLIENT, [], () => new OpenidProviderClient()),
   from(
     http.IDENTITY_PROVIDERS,
-    [PROVIDER_STORE, PROVIDER_CLIENT, SECRETS, http.STACK_STORE, http.SESSIONS, CLOCK, NEW_ID],
+    [PROVIDER_STORE, PROVIDER_CLIENT, SECRETS, http.STACK_STORE, http.CATALOGUE, http.SESSIONS, CLOCK, NEW_ID],
     (
       store: IdentityProviderStore,
       client: ProviderClient,
       secrets: SecretStore,
       stacks: StackStore,
+      catalogue: Catalogue,
       sessions: Sessions,
       clock: Clock,
       newId: NewId,
@@ -163,7 +171,7 @@ export const accounts: Provider[] = [
         store,
         client,
         secrets,
-        new StackIdentity(stacks, secrets),
+        new StackIdentity(stacks, secrets, identityModules(catalogue)),
         sessions,
         siteNames(stacks),
         clock,

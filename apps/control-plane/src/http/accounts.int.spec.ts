@@ -92,6 +92,7 @@ describe('people and their log-in', () => {
         { provide: http.API_TOKEN, useValue: 'the-local-token' },
         { provide: http.AUDIT_LOG, useValue: { append: async (act: AuditAct) => void audited.push(act) } },
         { provide: http.STACK_STORE, useValue: { listSites: async () => [{ name: 'town' }] } },
+        { provide: http.CATALOGUE, useValue: {} },
         { provide: http.RUN_STORE, useValue: {} },
         { provide: http.PLAN_STORE, useValue: {} },
         { provide: APP_GUARD, useClass: AccessGuard },

@@ -333,6 +333,53 @@ describe('log-in through an identity provider', () => {
     });
   });
 
+  it('the identity module of a stack becomes a provider: what its binding offers is used, now and after a change', async () => {
+    server.stacks.push({ id: 'stk_0000000000bound', site: 'town', name: 'dashboard-sign-in' });
+    const instance = (name: string, module: string, stack: string) => ({ id: `ins_${name}`, name, module, stack });
+    const offer = (clientId: string) => ({
+      issuer: outside.issuer,
+      clientId,
+      groupsClaim: 'groups',
+      caCertificate: '',
+    });
+    const recorded = (bindings: object[]) => ({
+      stacks: [
+        { id: 'stk_0000000000team', name: 'team' },
+        { id: 'stk_0000000000bound', name: 'dashboard-sign-in' },
+      ],
+      instances: [
+        instance('identity', 'identity', 'stk_0000000000team'),
+        instance('dashboard', 'dashboard-sign-in', 'stk_0000000000bound'),
+      ],
+      bindings,
+    });
+    const binding = (clientId: string) => ({
+      id: 'bnd_1',
+      consumer: 'ins_dashboard',
+      provider: 'ins_identity',
+      interface: 'oidc/v1',
+      offer: offer(clientId),
+      offerDigest: 'x',
+    });
+    const offered = async () => (await server.local('GET', '/identity-providers')).body.stacks;
+    server.recorded = recorded([]);
+    expect(await offered()).toEqual([{ site: 'town', stack: 'team' }]);
+    const body = { name: 'Team', stack: 'stk_0000000000bound' };
+    expect((await server.local('POST', '/identity-providers', body)).status).toBe(404);
+    server.recorded = recorded([binding('wrong')]);
+    await server.secrets.put('offer/bnd_1/clientSecret', CLIENT.secret);
+    expect(await offered()).toEqual([{ site: 'town', stack: 'team', bound: 'stk_0000000000bound' }]);
+    const { body: made } = await server.local('POST', '/identity-providers', body);
+    expect(made).toMatchObject({ issuer: outside.issuer, hasSecret: true, stack: 'stk_0000000000bound' });
+    expect(await offered()).toEqual([]);
+    const test = () => server.local('POST', `/identity-providers/${made.id}/test`);
+    expect(JSON.stringify((await test()).body)).toContain('does not accept client id and secret');
+    server.recorded = recorded([binding(CLIENT.id)]);
+    expect(JSON.stringify((await test()).body)).toContain('knows the client');
+    await server.local('DELETE', `/identity-providers/${made.id}`);
+    server.recorded = { stacks: [], instances: [], bindings: [] };
+  });
+
   it('a disabled provider lets nobody in, and who came through it is out', async () => {
     const { person } = await signIn('eva');
     expect((await server.local('PATCH', `/identity-providers/${id}`, { enabled: false })).status).toBe(200);

@@ -87,8 +87,9 @@ export class AccountServer {
   url = '';
   #app: NestExpressApplication | undefined;
   #folder = '';
-  /** Replaced by tests that need what a stack records. */
-  stackStore: object = { listSites: async () => this.sites.map((name) => ({ name })) };
+  /** What is recorded of the site, for tests that need something. */
+  recorded: object = { stacks: [], instances: [], bindings: [], guests: [], reservations: [] };
+  stacks: { readonly id: string; readonly site: string; readonly name: string }[] = [];
   secrets!: EnvelopeSecretStore;
 
   constructor() {
@@ -127,7 +128,20 @@ export class AccountServer {
         { provide: NEW_ID, useValue: new UlidIds() },
         { provide: http.API_TOKEN, useValue: 'the-local-token' },
         { provide: http.AUDIT_LOG, useValue: { append: async (act: AuditAct) => void this.audited.push(act) } },
-        { provide: http.STACK_STORE, useValue: this.stackStore },
+        {
+          provide: http.STACK_STORE,
+          useValue: {
+            listSites: async () => this.sites.map((name) => ({ name })),
+            getStack: async (id: string) => this.stacks.find((stack) => stack.id === id),
+            recorded: async () => this.recorded,
+          },
+        },
+        {
+          provide: http.CATALOGUE,
+          useValue: {
+            load: async () => ({ modules: [{ name: 'identity', provides: { oidc: { interface: 'oidc/v1' } } }] }),
+          },
+        },
         { provide: http.RUN_STORE, useValue: {} },
         { provide: http.PLAN_STORE, useValue: {} },
         { provide: APP_GUARD, useClass: AccessGuard },

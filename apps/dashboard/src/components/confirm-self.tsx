@@ -1,10 +1,11 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
+import { Button, Group, PasswordInput, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../api/client.js';
 import { answerPasskey } from '../api/passkey.js';
 import { toProblem } from '../api/problem.js';
+import { Dialog } from './dialog.js';
 import { ProblemCard } from './problem-card.js';
 
 interface Asked {
@@ -34,15 +35,15 @@ export function useConfirmed(): {
       return await work();
     }
   };
-  return { confirmed, dialog: <Dialog asked={asked} /> };
+  return { confirmed, dialog: <Question asked={asked} /> };
 }
 
-function Dialog({ asked }: { asked: Asked | undefined }) {
+function Question({ asked }: { asked: Asked | undefined }) {
   const { t } = useTranslation('passkeys');
   return (
-    <Modal opened={asked !== undefined} onClose={() => asked?.done(false)} title={t('confirm.title')}>
+    <Dialog opened={asked !== undefined} onClose={() => asked?.done(false)} title={t('confirm.title')}>
       {asked ? <Proof {...asked} /> : null}
-    </Modal>
+    </Dialog>
   );
 }
 

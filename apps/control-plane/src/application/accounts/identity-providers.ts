@@ -10,7 +10,7 @@ import type {
   ProviderFinding,
 } from './identity-provider.port.js';
 import type { Sessions } from './sessions.js';
-import type { StackIdentity } from './stack-identity.js';
+import type { FoundIdentity, StackIdentity } from './stack-identity.js';
 
 export interface ProviderSettings {
   readonly name: string;
@@ -46,6 +46,12 @@ export class IdentityProviders {
 
   list(): Promise<readonly IdentityProvider[]> {
     return this.store.list();
+  }
+
+  /** Identity modules of stacks, with those that are providers already left out. */
+  async offered(): Promise<readonly FoundIdentity[]> {
+    const taken = new Set((await this.store.list()).map(({ stack }) => stack));
+    return (await this.stacks.found()).filter(({ bound }) => bound === undefined || !taken.has(bound));
   }
 
   async get(id: string): Promise<IdentityProvider> {

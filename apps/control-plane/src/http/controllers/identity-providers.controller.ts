@@ -43,12 +43,13 @@ export class IdentityProvidersController {
   async list(@Req() request: PrincipalRequest): Promise<ProvidersDto> {
     const all = await this.providers.list();
     const providers = await Promise.all(all.map((provider) => this.#toDto(provider)));
+    const stacks = (await this.providers.offered()).map((one) => ({ ...one }));
     try {
       const base = fixedAddress(request, this.publicUrl);
-      return { providers, redirectUri: redirectUri(base), postLogoutUri: `${base}/login` };
+      return { providers, stacks, redirectUri: redirectUri(base), postLogoutUri: `${base}/login` };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return { providers, problem: `${error.problem.message} ${error.problem.remedy}` };
+      return { providers, stacks, problem: `${error.problem.message} ${error.problem.remedy}` };
     }
   }
 

@@ -106,9 +106,20 @@ export const toProviderDto = (provider: IdentityProvider, hasSecret: boolean): P
   hasSecret,
 });
 
+export class StackIdentityDto {
+  @ApiProperty() site!: string;
+  @ApiProperty({ description: 'Name of the stack that the identity module belongs to.' }) stack!: string;
+  @ApiPropertyOptional({
+    description: 'Id of the stack that binds this control plane to it; a provider can be made of it.',
+  })
+  bound?: string;
+}
+
 /** What a provider must be told of this control plane. */
 export class ProvidersDto {
   @ApiProperty({ type: [ProviderDto] }) providers!: ProviderDto[];
+  @ApiProperty({ type: [StackIdentityDto], description: 'Identity modules of stacks that are no providers yet.' })
+  stacks!: StackIdentityDto[];
   @ApiPropertyOptional({ description: 'The redirect address to register at a provider. Absent: see problem.' })
   redirectUri?: string;
   @ApiPropertyOptional({ description: 'Where people may be sent after signing out there.' }) postLogoutUri?: string;

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { IconFingerprint } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -11,6 +11,7 @@ import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { useConfirmed } from '../../components/confirm-self.js';
+import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
@@ -78,7 +79,9 @@ export function PasskeysSection() {
                     <ForeignText>{row.name}</ForeignText>
                   </Text>
                   <Text size="xs" c="dimmed">
-                    {t('made', { time: formatTime(row.createdAt) })} ·{' '}
+                    {t('made', { time: formatTime(row.createdAt) })}
+                  </Text>
+                  <Text size="xs" c="dimmed">
                     {row.lastUsedAt ? t('used', { time: formatTime(row.lastUsedAt) }) : t('neverUsed')}
                   </Text>
                   {row.rpId === location.hostname ? null : (
@@ -124,7 +127,7 @@ export function PasskeysSection() {
       ) : (
         <Text size="sm">{t('unsupported')}</Text>
       )}
-      <Modal
+      <Dialog
         opened={naming !== undefined}
         onClose={() => setNaming(undefined)}
         title={t(naming?.id === undefined ? 'add' : 'rename')}
@@ -146,8 +149,8 @@ export function PasskeysSection() {
             </Group>
           </Stack>
         </form>
-      </Modal>
-      <Modal
+      </Dialog>
+      <Dialog
         opened={leaving !== undefined}
         onClose={() => setLeaving(undefined)}
         title={t('removeTitle', { name: leaving?.name ?? '' })}
@@ -168,7 +171,7 @@ export function PasskeysSection() {
             </Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
       {dialog}
     </Stack>
   );

@@ -87,7 +87,7 @@ export function ProviderForm({ provider, onDone }: { provider?: Dto<'ProviderDto
           </>
         )}
         <Stack gap="xs" role="group" aria-label={t('mappings')}>
-          <Text size="sm" fw={500}>
+          <Text size="sm" fw={600}>
             {t('mappings')}
           </Text>
           <Text size="xs" c="dimmed">
@@ -151,7 +151,9 @@ export function ProviderForm({ provider, onDone }: { provider?: Dto<'ProviderDto
         <Switch label={t('enabled')} {...form.getInputProps('enabled', { type: 'checkbox' })} />
         {bound ? null : (
           <details>
-            <summary>{t('more')}</summary>
+            <Text component="summary" size="sm">
+              {t('more')}
+            </Text>
             <Stack mt="sm">
               <TextInput label={t('scopes')} autoComplete="off" {...form.getInputProps('scopes')} />
               <TextInput label={t('groupsClaim')} autoComplete="off" {...form.getInputProps('groupsClaim')} />

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, List, Modal, Stack, Text } from '@mantine/core';
+import { Alert, Badge, Button, Group, List, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -9,8 +9,10 @@ import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
+import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { usePlan } from '../install/plan-request.js';
 import { ProviderForm } from './provider-form.js';
 
 const KEY = ['identity-providers'];
@@ -50,7 +52,7 @@ export function ProvidersSection() {
       </Group>
       {error ? <ProblemCard problem={toProblem(error)} /> : null}
       <Answer of={providers}>
-        {({ providers: rows, redirectUri, problem }) => (
+        {({ providers: rows, stacks, redirectUri, problem }) => (
           <Stack>
             {rows.map((row) => (
               <Stack key={row.id} className="surface" p="md" gap="sm" data-provider={row.name}>
@@ -116,6 +118,17 @@ export function ProvidersSection() {
                 {test.data?.id === row.id ? <Findings of={test.data.findings} /> : null}
               </Stack>
             ))}
+            {stacks.map((one) => (
+              <StackIdentity
+                key={`${one.site} ${one.stack}`}
+                of={one}
+                redirectUri={redirectUri}
+                onMade={(provider) => {
+                  void reread();
+                  setEdited(provider);
+                }}
+              />
+            ))}
             {redirectUri ? (
               <Stack gap={4}>
                 <Text size="sm">{t('redirectUri')}</Text>
@@ -127,7 +140,7 @@ export function ProvidersSection() {
           </Stack>
         )}
       </Answer>
-      <Modal
+      <Dialog
         opened={edited !== undefined}
         onClose={() => setEdited(undefined)}
         size="lg"
@@ -143,8 +156,8 @@ export function ProvidersSection() {
             }}
           />
         )}
-      </Modal>
-      <Modal
+      </Dialog>
+      <Dialog
         opened={leaving !== undefined}
         onClose={() => setLeaving(undefined)}
         title={t('removeTitle', { name: leaving?.name ?? '' })}
@@ -164,7 +177,56 @@ export function ProvidersSection() {
             </Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
+    </Stack>
+  );
+}
+
+/** The identity module of a stack, one click away: first the plan that binds this control plane to it, then the provider. */
+function StackIdentity({
+  of,
+  redirectUri,
+  onMade,
+}: {
+  of: Dto<'StackIdentityDto'>;
+  redirectUri: string | undefined;
+  onMade: (provider: Dto<'ProviderDto'>) => void;
+}) {
+  const { t } = useTranslation('providers');
+  const plan = usePlan();
+  const add = useMutation({
+    mutationFn: (stack: string) =>
+      ask(api.POST('/api/v1/identity-providers', { body: { name: t('stackName', { site: of.site }), stack } })),
+    onSuccess: onMade,
+  });
+  const error = plan.error ?? add.error;
+  const bind = (): void => {
+    const address = (redirectUri ?? '').replace(/\/api\/v1\/.*$/, '');
+    plan.mutate({
+      site: of.site,
+      stack: 'dashboard-sign-in',
+      blueprint: 'dashboard-sign-in',
+      parameters: { address, host: new URL(address).hostname },
+    });
+  };
+  const { bound } = of;
+  return (
+    <Stack className="surface" p="md" gap="sm">
+      <Group justify="space-between">
+        <Text size="sm" flex="1 1 14rem">
+          {t(bound ? 'stackBound' : 'stackFound', { stack: of.stack, site: of.site })}
+        </Text>
+        {bound ? (
+          <Button size="xs" loading={add.isPending} onClick={() => add.mutate(bound)}>
+            {t('stackAdd')}
+          </Button>
+        ) : (
+          <Button size="xs" variant="default" disabled={!redirectUri} loading={plan.isPending} onClick={bind}>
+            {t('stackBind')}
+          </Button>
+        )}
+      </Group>
+      {error ? <ProblemCard problem={toProblem(error)} /> : null}
     </Stack>
   );
 }

@@ -16,7 +16,12 @@ const update = process.env.UPDATE_PLANS === '1';
 describe('the plan of a blueprint on an empty site', () => {
   it('is known for every blueprint of the catalogue', () => {
     expect(catalogue.diagnostics).toEqual([]);
-    expect(catalogue.blueprints.map((blueprint) => blueprint.name).sort()).toEqual(['files', 'foundation', 'team']);
+    expect(catalogue.blueprints.map((blueprint) => blueprint.name).sort()).toEqual([
+      'dashboard-sign-in',
+      'files',
+      'foundation',
+      'team',
+    ]);
   });
 
   it.each(catalogue.blueprints)(

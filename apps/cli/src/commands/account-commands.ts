@@ -1,17 +1,18 @@
 import { type Command, Option } from 'commander';
-import { anonymous, Untrusted } from '../connection.js';
-import { type GlobalOptions, type Session, withSession } from '../context.js';
+import { type Session, withSession } from '../context.js';
 import { EXIT, Failure, take } from '../failure.js';
 import { note, safe, show, table, when } from '../output.js';
-import { Prompt } from '../prompt.js';
-import { forgetSession, writeSession } from '../session-file.js';
-import { meet } from '../trust.js';
+import { forgetSession } from '../session-file.js';
+import { addLogInCommand } from './log-in-command.js';
 
 const ROLES = ['viewer', 'operator', 'author', 'admin'] as const;
 const roleOption = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory();
 type Grant = { role: (typeof ROLES)[number]; site: string | null };
 const grants = (roles: readonly Grant[]): string =>
   roles.map(({ role, site }) => `${role}@${site ?? 'every site'}`).join(', ');
+
+const factorsOf = ({ totp, passkeys }: { totp: boolean; passkeys: number }): string =>
+  [...(totp ? ['app'] : []), ...(passkeys > 0 ? [`${passkeys} passkeys`] : [])].join(', ') || 'none';
 
 async function accountNamed({ connection }: Session, name: string) {
   const account = take(await connection.api.GET('/api/v1/accounts')).find((one) => one.name === name);
@@ -21,42 +22,13 @@ async function accountNamed({ connection }: Session, name: string) {
 
 /** Who uses the control plane: people with their log-in, programs with their tokens. */
 export function addAccountCommands(program: Command): void {
-  addLogIn(program);
+  addLogInCommand(program);
+  addSession(program);
   addAccounts(program);
   addTokens(program);
 }
 
-function addLogIn(program: Command): void {
-  program
-    .command('login')
-    .argument('[name]', 'your name for signing in')
-    .option('--fingerprint <sha256>', 'of the control plane’s authority, when it is not known here yet')
-    .description('sign in as yourself; what you do carries your name from then on')
-    .action(async (given: string | undefined, options: { fingerprint?: string }, command: Command) => {
-      const { api, url } = await anonymous(command.optsWithGlobals<GlobalOptions>());
-      const prompt = new Prompt();
-      try {
-        // Before anything is typed: a password must not be asked for on behalf of a stranger.
-        await api.GET('/api/v1/session').catch((error: unknown) => {
-          if (error instanceof Untrusted) return meet(url, prompt, options.fingerprint);
-          throw error;
-        });
-        const name = given ?? (await prompt.ask('name'));
-        const password = await prompt.ask('password', { hidden: true });
-        let answer = await api.POST('/api/v1/session', { body: { name, password } });
-        if ((answer.error as { code?: string } | undefined)?.code === 'auth.second_factor') {
-          const code = await prompt.ask('code of your authenticator app');
-          answer = await api.POST('/api/v1/session', { body: { name, password, code } });
-        }
-        const session = take(answer);
-        const cookie = /bastide_session=([^;]+)/.exec(answer.response.headers.getSetCookie().join('\n'))?.[1];
-        if (!cookie || !session.csrfToken) throw new Failure(EXIT.fault, 'the control plane gave no session');
-        await writeSession({ url, cookie, csrfToken: session.csrfToken });
-        note(`signed in at ${url} as ${safe(session.account?.displayName ?? name)}`);
-      } finally {
-        prompt.close();
-      }
-    });
+function addSession(program: Command): void {
   program
     .command('logout')
     .description('end your session')
@@ -98,9 +70,9 @@ function addAccounts(program: Command): void {
               one.name,
               one.displayName,
               grants(one.roles),
-              one.twoFactor.totp ? 'app' : 'none',
+              factorsOf(one.twoFactor),
               when(one.lastSeenAt),
-              one.disabled ? 'disabled' : '',
+              [one.disabled ? 'disabled' : '', one.origin ? 'from a provider' : ''].filter(Boolean).join(', '),
             ]),
           ),
         );
@@ -185,6 +157,47 @@ function addAccounts(program: Command): void {
           await session.connection.api.POST('/api/v1/accounts/{id}/password-reset', { params: { path: { id } } }),
         );
         show(session.format, reset, () => `${name} has the password ${reset.temporaryPassword}`);
+      }),
+    );
+  account
+    .command('passkeys')
+    .argument('<name>')
+    .description('the passkeys of an account')
+    .action(
+      withSession(async (session, name: string) => {
+        const { id } = await accountNamed(session, name);
+        const all = take(
+          await session.connection.api.GET('/api/v1/accounts/{id}/passkeys', { params: { path: { id } } }),
+        );
+        show(session.format, all, () =>
+          table(
+            ['NAME', 'WORKS AT', 'MADE', 'LAST USED'],
+            all.map((one) => [one.name, one.rpId, when(one.createdAt), when(one.lastUsedAt)]),
+          ),
+        );
+      }),
+    );
+  account
+    .command('take')
+    .argument('<name>')
+    .option('--passkey <passkey>', 'a passkey, by what its owner calls it')
+    .option('--authenticator', 'the authenticator app')
+    .description('take away a second factor that somebody lost')
+    .action(
+      withSession(async (session, name: string, options: { passkey?: string; authenticator?: boolean }) => {
+        if (options.passkey === undefined && !options.authenticator)
+          throw new Failure(EXIT.usage, 'say which: --passkey <passkey> or --authenticator');
+        const { api } = session.connection;
+        const { id } = await accountNamed(session, name);
+        if (options.authenticator) take(await api.DELETE('/api/v1/accounts/{id}/totp', { params: { path: { id } } }));
+        if (options.passkey !== undefined) {
+          const all = take(await api.GET('/api/v1/accounts/{id}/passkeys', { params: { path: { id } } }));
+          const found = all.filter((one) => one.name === options.passkey);
+          if (!found[0]) throw new Failure(EXIT.refused, `${name} has no passkey ${safe(options.passkey)}`);
+          for (const { id: passkey } of found)
+            take(await api.DELETE('/api/v1/accounts/{id}/passkeys/{passkey}', { params: { path: { id, passkey } } }));
+        }
+        show(session.format, { taken: name }, () => `${name} has it no more`);
       }),
     );
   account

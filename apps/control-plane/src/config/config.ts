@@ -28,8 +28,8 @@ class Environment {
   })
   BASTIDE_LISTEN?: string;
   @IsOptional()
-  @Matches(/^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/, {
-    message: 'BASTIDE_PUBLIC_URL must be the address people use, such as https://bastide.town.example',
+  @Matches(/^(https:\/\/[^/?#@\s]+|http:\/\/localhost(:\d{1,5})?)(\/[\w.~-]+)*\/?$/, {
+    message: 'BASTIDE_PUBLIC_URL must be https://name, with a port and path where it has them',
   })
   BASTIDE_PUBLIC_URL?: string;
   @IsOptional() @IsString() BASTIDE_TLS_CERTIFICATE?: string;
@@ -66,7 +66,7 @@ export interface Config {
   readonly redisUrl?: string;
   readonly stateDir: string;
   readonly listen: { readonly host: string; readonly port: number };
-  /** Address of the dashboard for links in messages, without a slash at the end. */
+  /** Where people reach the dashboard, without a slash at the end. Absent: as each request says. */
   readonly publicUrl?: string;
   /** Absent: the API speaks plain HTTP, on loopback alone. */
   readonly tls?: TlsSettings;

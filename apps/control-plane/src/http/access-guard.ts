@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ApiTokens } from '../application/accounts/api-tokens.js';
+import type { FailedAddresses } from '../application/accounts/failed-addresses.port.js';
 import type { Sessions } from '../application/accounts/sessions.js';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
 import type { PlanStore } from '../application/plans/plan-store.port.js';
@@ -13,7 +14,16 @@ import { Refusal } from '../domain/problem.js';
 import { ACTS, type Act, actOf, fieldOf, type PrincipalRequest, type RequestPrincipal } from './acts.js';
 import { type Declaration, NEEDS } from './needs.js';
 import { sessionCookie } from './session-cookie.js';
-import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
+import {
+  API_TOKEN,
+  API_TOKENS,
+  AUDIT_LOG,
+  FAILED_ADDRESSES,
+  PLAN_STORE,
+  RUN_STORE,
+  SESSIONS,
+  STACK_STORE,
+} from './tokens.js';
 
 /** Lets through who has the role that the endpoint declares, on the site it is about. An endpoint without a declaration is refused. */
 @Injectable()
@@ -22,6 +32,7 @@ export class AccessGuard implements CanActivate {
     @Inject(API_TOKEN) private readonly localToken: string,
     @Inject(API_TOKENS) private readonly tokens: ApiTokens,
     @Inject(SESSIONS) private readonly sessions: Sessions,
+    @Inject(FAILED_ADDRESSES) private readonly failures: FailedAddresses,
     @Inject(AUDIT_LOG) private readonly log: AuditLog,
     @Inject(STACK_STORE) private readonly stacks: StackStore,
     @Inject(RUN_STORE) private readonly runs: RunStore,
@@ -79,10 +90,24 @@ export class AccessGuard implements CanActivate {
     });
   }
 
-  /** `acts`: the request counts as a sign of life of its session. */
+  /** Who guesses tokens or sessions is made to wait, before anything is looked up. `acts`: the request counts as a sign of life of its session. */
   async #principalOf(request: PrincipalRequest, acts = true): Promise<RequestPrincipal | undefined> {
-    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (given === undefined) return await this.#loggedIn(request, acts);
+    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const cookie = bearer === undefined ? sessionCookie(request) : undefined;
+    const given = bearer ?? cookie;
+    if (given === undefined) return undefined;
+    const address = request.ip ?? '';
+    if (!this.failures.isKnown(given)) {
+      const retryAfterMs = await this.failures.waitMs(address);
+      if (retryAfterMs > 0) throw throttled(request, retryAfterMs);
+    }
+    const principal = bearer === undefined ? await this.#loggedIn(given, acts) : await this.#ofToken(given);
+    if (principal) this.failures.proved(given);
+    else await this.failures.failed(address);
+    return principal;
+  }
+
+  async #ofToken(given: string): Promise<RequestPrincipal | undefined> {
     const a = Buffer.from(given);
     const b = Buffer.from(this.localToken);
     if (a.length === b.length && timingSafeEqual(a, b)) {
@@ -92,9 +117,8 @@ export class AccessGuard implements CanActivate {
     return token && { name: token.name, kind: 'token', grants: [{ role: token.role, site: token.site }] };
   }
 
-  async #loggedIn(request: PrincipalRequest, acts: boolean): Promise<RequestPrincipal | undefined> {
-    const cookie = sessionCookie(request);
-    const login = cookie === undefined ? undefined : await this.sessions.find(cookie, acts);
+  async #loggedIn(cookie: string, acts: boolean): Promise<RequestPrincipal | undefined> {
+    const login = await this.sessions.find(cookie, acts);
     return login && { name: login.account.name, kind: 'account', grants: login.account.grants, login };
   }
 
@@ -127,6 +151,15 @@ export class AccessGuard implements CanActivate {
     return found === undefined ? 'all' : { site: found };
   }
 }
+
+const throttled = (request: PrincipalRequest, retryAfterMs: number): Refusal =>
+  new Refusal({
+    code: 'auth.throttled',
+    subject: `${request.method} ${request.path}`,
+    message: 'Too many requests came from your address with a token or session that is none.',
+    remedy: `Wait ${Math.ceil(retryAfterMs / 1000)} seconds, then log in again or correct the token.`,
+    details: { retryAfterMs },
+  });
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -59,7 +59,7 @@ function logIn(name: string, more: Partial<Account> = {}): string {
     createdAt: 1,
     ...more,
   };
-  const times = { createdAt: 1, lastSeenAt: 1, expiresAt: 9 };
+  const times = { createdAt: 1, lastSeenAt: 1, expiresAt: 9, confirmedAt: 1 };
   const session = { id: `ses_${name}`, accountId: account.id, ...times, address: '', userAgent: '' };
   logins.set(cookie, { account, session, token: cookie });
   return `bastide_session=${cookie}`;
@@ -72,6 +72,8 @@ const fakes: Record<symbol, unknown> = {
     find: async (cookie: string) => logins.get(cookie),
     csrfToken: (cookie: string) => `csrf of ${cookie}`,
   }),
+  [tokens.FAILED_ADDRESSES]: { waitMs: async () => 0, failed: async () => {}, isKnown: () => false, proved: () => {} },
+  [tokens.PUBLIC_URL]: 'https://bastide.town.example',
   [tokens.AUDIT_LOG]: useCase({ append: async (act: AuditAct) => void audited.push(act) }),
   [tokens.STACK_STORE]: useCase({
     getStack: async (id: string) => (id === 'x' ? { site: 'town' } : undefined),
@@ -136,6 +138,7 @@ describe('who reaches which endpoint', () => {
   const ask = async (method: string, path: string, token?: string): Promise<number> => {
     const response = await fetch(url + path.replace(':id', 'x').replace(':name', 'town'), {
       method,
+      redirect: 'manual',
       headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
       ...(method === 'GET' ? {} : { body: '{"site":"town"}' }),
     });

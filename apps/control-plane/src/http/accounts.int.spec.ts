@@ -22,6 +22,7 @@ import { AuditInterceptor } from './acts.js';
 import { furnish } from './api.js';
 import { AccountController } from './controllers/account.controller.js';
 import { AccountsController } from './controllers/accounts.controller.js';
+import { PasskeysController } from './controllers/passkeys.controller.js';
 import { SessionController } from './controllers/session.controller.js';
 import * as http from './tokens.js';
 
@@ -80,7 +81,7 @@ describe('people and their log-in', () => {
     await migrate(database.db);
     const secrets = new EnvelopeSecretStore(new KyselySecretRows(database), new MasterKeyFile(join(folder, 'key')));
     @Module({
-      controllers: [SessionController, AccountController, AccountsController],
+      controllers: [SessionController, AccountController, AccountsController, PasskeysController],
       providers: [
         ...accounts,
         { provide: CONFIG, useValue: { stateDir: folder } },
@@ -91,6 +92,7 @@ describe('people and their log-in', () => {
         { provide: http.API_TOKEN, useValue: 'the-local-token' },
         { provide: http.AUDIT_LOG, useValue: { append: async (act: AuditAct) => void audited.push(act) } },
         { provide: http.STACK_STORE, useValue: { listSites: async () => [{ name: 'town' }] } },
+        { provide: http.CATALOGUE, useValue: {} },
         { provide: http.RUN_STORE, useValue: {} },
         { provide: http.PLAN_STORE, useValue: {} },
         { provide: APP_GUARD, useClass: AccessGuard },
@@ -116,7 +118,7 @@ describe('people and their log-in', () => {
     await app.get<People>(http.PEOPLE).openSetUp();
     const file = join(folder, 'setup-code');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await browser().ask('GET', '/session')).body).toEqual({ firstRun: true });
+    expect((await browser().ask('GET', '/session')).body).toEqual({ firstRun: true, providers: [] });
     expect((await browser().ask('POST', '/setup/admin', { ...person, code: 'guessed' })).code).toBe('auth.wrong');
     const code = await readFile(file, 'utf8');
     const weak = await browser().ask('POST', '/setup/admin', { ...person, password: 'short', code });
@@ -152,7 +154,7 @@ describe('people and their log-in', () => {
     expect(b.cookie).not.toBe(first);
     const old = browser();
     old.cookie = first;
-    expect((await old.ask('GET', '/session')).body).toEqual({ firstRun: false });
+    expect((await old.ask('GET', '/session')).body).toEqual({ firstRun: false, providers: [] });
   });
 
   it('an unknown name, a wrong password and a disabled account get the same answer', async () => {
@@ -352,7 +354,7 @@ describe('people and their log-in', () => {
       expect(asked).toMatchObject({
         status: 401,
         code: 'auth.second_factor',
-        body: { details: { methods: ['totp'] } },
+        body: { details: { methods: ['totp', 'recovery'] } },
       });
       expect((await chief.ask('POST', '/account/totp', {})).status).toBe(409);
     });
@@ -394,9 +396,11 @@ describe('people and their log-in', () => {
       expect(dump.join('\n')).toContain('$argon2id$v=19$m=19456,t=2,p=1$');
     });
 
-    it('goes only with the password, or with a new password from an admin', async () => {
-      expect((await chief.ask('POST', '/account/totp/remove', { password: 'no' })).status).toBe(400);
-      expect((await chief.ask('POST', '/account/totp/remove', { password: PASSWORD })).status).toBe(204);
+    it('goes only after the password was asked for again, or with a new password from an admin', async () => {
+      now += 11 * 60_000;
+      expect((await chief.ask('POST', '/account/totp/remove')).code).toBe('auth.confirm');
+      expect((await chief.ask('POST', '/account/confirm', { password: PASSWORD })).status).toBe(204);
+      expect((await chief.ask('POST', '/account/totp/remove')).status).toBe(204);
       expect((await browser().logIn('ada', PASSWORD)).status).toBe(201);
       expect(await database.db.selectFrom('recovery_codes').selectAll().execute()).toEqual([]);
     });

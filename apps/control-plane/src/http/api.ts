@@ -7,12 +7,16 @@ import { ArtifactsController } from './controllers/artifacts.controller.js';
 import { AuditController } from './controllers/audit.controller.js';
 import { CatalogueController } from './controllers/catalogue.controller.js';
 import { ConnectionController } from './controllers/connection.controller.js';
+import { DevicesController } from './controllers/devices.controller.js';
 import { DriftController } from './controllers/drift.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { HealthController } from './controllers/health.controller.js';
+import { IdentityProvidersController } from './controllers/identity-providers.controller.js';
 import { NotificationsController } from './controllers/notifications.controller.js';
 import { OverviewController } from './controllers/overview.controller.js';
+import { PasskeysController } from './controllers/passkeys.controller.js';
 import { PlansController } from './controllers/plans.controller.js';
+import { ProviderSessionController } from './controllers/provider-session.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SecretsController } from './controllers/secrets.controller.js';
 import { SessionController } from './controllers/session.controller.js';
@@ -40,6 +44,10 @@ export const CONTROLLERS = [
   SessionController,
   AccountController,
   AccountsController,
+  PasskeysController,
+  IdentityProvidersController,
+  ProviderSessionController,
+  DevicesController,
   HealthController,
   NotificationsController,
   ConnectionController,

@@ -8,7 +8,16 @@ import { Actor, Acts, AuditInterceptor } from './acts.js';
 import { furnish } from './api.js';
 import { ApplyRequestDto } from './dto/requests.js';
 import { Needs } from './needs.js';
-import { API_TOKEN, API_TOKENS, AUDIT_LOG, PLAN_STORE, RUN_STORE, SESSIONS, STACK_STORE } from './tokens.js';
+import {
+  API_TOKEN,
+  API_TOKENS,
+  AUDIT_LOG,
+  FAILED_ADDRESSES,
+  PLAN_STORE,
+  RUN_STORE,
+  SESSIONS,
+  STACK_STORE,
+} from './tokens.js';
 
 const written: AuditAct[] = [];
 
@@ -44,6 +53,10 @@ class ThingsController {
     { provide: API_TOKEN, useValue: 'right' },
     { provide: AUDIT_LOG, useValue: { append: async (act: AuditAct) => void written.push(act) } },
     { provide: API_TOKENS, useValue: { find: async () => undefined } },
+    {
+      provide: FAILED_ADDRESSES,
+      useValue: { waitMs: async () => 0, failed: async () => {}, isKnown: () => false, proved: () => {} },
+    },
     { provide: SESSIONS, useValue: { find: async () => undefined } },
     { provide: RUN_STORE, useValue: { head: async () => undefined } },
     { provide: PLAN_STORE, useValue: {} },

@@ -39,6 +39,8 @@ export class ProblemFilter implements ExceptionFilter {
       remedy: problem.remedy,
       ...(problem.details ? { details: problem.details } : {}),
     };
+    const wait = problem.details?.['retryAfterMs'];
+    if (status === 429 && typeof wait === 'number') response.setHeader('retry-after', String(Math.ceil(wait / 1000)));
     response.status(status).type('application/problem+json').send(JSON.stringify(body));
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { basePath } from './forwarded-prefix.js';
 
@@ -15,6 +16,24 @@ export function giveSessionCookie(request: Request, response: Response, token: s
 
 export function takeSessionCookie(request: Request, response: Response): void {
   response.clearCookie(NAME, options(request));
+}
+
+/** What a browser holds while it stands at the door: binds challenges to it before it has a session. */
+const DOOR = 'bastide_door';
+const DOOR_MS = 20 * 60_000;
+
+export const newDoorToken = (): string => randomBytes(32).toString('base64url');
+
+export function giveDoorToken(request: Request, response: Response, token: string): void {
+  response.cookie(DOOR, token, { ...options(request), maxAge: DOOR_MS });
+}
+
+export const heldDoorToken = (request: Request): string | undefined =>
+  /(?:^|;\s*)bastide_door=([\w-]{43})(?:;|$)/.exec(request.headers.cookie ?? '')?.[1];
+
+/** Gone once somebody came in: the next person at this browser starts anew. */
+export function takeDoorToken(request: Request, response: Response): void {
+  if (heldDoorToken(request) !== undefined) response.clearCookie(DOOR, options(request));
 }
 
 const options = (request: Request) => ({

@@ -38,3 +38,13 @@ export const EXPORT_AUDIT = Symbol('EXPORT_AUDIT');
 export const EXPORT_SIGNER = Symbol('EXPORT_SIGNER');
 /** () => what is served at handshakes now, or undefined for plain HTTP. */
 export const SERVED_CERTIFICATE = Symbol('SERVED_CERTIFICATE');
+export const SECOND_FACTORS = Symbol('SECOND_FACTORS');
+export const RECOVERY_CODES = Symbol('RECOVERY_CODES');
+export const PASSKEYS = Symbol('PASSKEYS');
+export const CONFIRM_SELF = Symbol('CONFIRM_SELF');
+export const FAILED_ADDRESSES = Symbol('FAILED_ADDRESSES');
+export const IDENTITY_PROVIDERS = Symbol('IDENTITY_PROVIDERS');
+export const PROVIDER_LOG_IN = Symbol('PROVIDER_LOG_IN');
+export const DEVICE_LOG_IN = Symbol('DEVICE_LOG_IN');
+/** Where people reach the dashboard, as configured; undefined: as each request says. */
+export const PUBLIC_URL = Symbol('PUBLIC_URL');

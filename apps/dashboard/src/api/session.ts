@@ -26,11 +26,12 @@ export function sessionOpened(session: Dto<'SessionDto'>): void {
   sessionSignal.opened(session.csrfToken);
 }
 
-/** Signs out and forgets everything that was read. */
-export async function signOut(): Promise<void> {
-  await ask(api.DELETE('/api/v1/session'));
+/** Signs out and forgets everything that was read; answers where one may be signed out at the identity provider too. */
+export async function signOut(): Promise<string | undefined> {
+  const { endSessionUrl } = await ask(api.DELETE('/api/v1/session'));
   sessionSignal.closed();
   queryClient.clear();
+  return endSessionUrl;
 }
 
 /** Whether a session ran out while somebody worked: the shell then asks in place. */

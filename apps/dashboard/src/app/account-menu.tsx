@@ -14,7 +14,10 @@ export function AccountMenu({ account }: { account: Dto<'AccountDto'> }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const leave = useMutation({ mutationFn: signOut, onSuccess: () => void navigate(paths.login()) });
+  const leave = useMutation({
+    mutationFn: signOut,
+    onSuccess: (elsewhere) => void navigate(paths.login(), { state: { elsewhere } }),
+  });
   const next = colorScheme === 'auto' ? 'light' : colorScheme === 'light' ? 'dark' : 'auto';
   return (
     <div className={classes['row']}>

@@ -4,6 +4,9 @@ const part = encodeURIComponent;
 export const paths = {
   home: () => '/',
   login: (next?: string) => (next && next !== '/' ? `/login?next=${part(next)}` : '/login'),
+  /** Leaves the dashboard for an identity provider, so it is an address and no page of ours. */
+  provider: (id: string, next: string) => `api/v1/session/providers/${part(id)}/start?next=${part(next)}`,
+  device: () => '/device',
   firstRun: () => '/first-run',
   catalogue: () => '/catalogue',
   module: (name: string) => `/catalogue/modules/${part(name)}`,

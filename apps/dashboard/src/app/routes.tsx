@@ -20,6 +20,7 @@ export const framedRoutes: RouteObject[] = [
   page('/catalogue/blueprints/:name', () => import('../pages/catalogue/blueprint-page.js')),
   page('/catalogue/blueprints/:name/install', () => import('../pages/install/install-page.js')),
   page('/catalogue/modules/:name', () => import('../pages/catalogue/module-page.js')),
+  page('/device', () => import('../pages/device/device-page.js')),
   page('/plans/:id', () => import('../pages/install/plan-page.js')),
   page('/runs', () => import('../pages/run/runs-page.js')),
   page('/runs/:id', () => import('../pages/run/run-page.js')),

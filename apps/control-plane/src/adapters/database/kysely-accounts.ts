@@ -5,7 +5,7 @@ import { type Database, reach } from './database.js';
 import type { AccountsTable, Tables } from './schema.js';
 
 /** Of all changes that could end the last admin, or make a second first one, one at a time (any constant does). */
-const LOCK = 4_711_001;
+export const CHIEF_LOCK = 4_711_001;
 
 /** People in PostgreSQL. */
 export class KyselyAccounts implements AccountStore {
@@ -15,7 +15,7 @@ export class KyselyAccounts implements AccountStore {
     const inserted = await reach(() =>
       this.database.db
         .insertInto('accounts')
-        .values(toRow(account, passwordHash))
+        .values(toAccountRow(account, passwordHash))
         .onConflict((conflict) => conflict.column('name').doNothing())
         .executeTakeFirst(),
     );
@@ -26,7 +26,7 @@ export class KyselyAccounts implements AccountStore {
     return this.#alone(async (tx) => {
       const some = await tx.selectFrom('accounts').select('id').limit(1).executeTakeFirst();
       if (some) return 'closed';
-      await tx.insertInto('accounts').values(toRow(account, passwordHash)).execute();
+      await tx.insertInto('accounts').values(toAccountRow(account, passwordHash)).execute();
       return 'done';
     });
   }
@@ -43,6 +43,14 @@ export class KyselyAccounts implements AccountStore {
     return (
       row && { account: toAccount(row), ...(row.password_hash === null ? {} : { passwordHash: row.password_hash }) }
     );
+  }
+
+  async hasPassword(id: string): Promise<boolean> {
+    const { db } = this.database;
+    const row = await reach(() =>
+      db.selectFrom('accounts').select('password_hash').where('id', '=', id).executeTakeFirst(),
+    );
+    return row !== undefined && row.password_hash !== null;
   }
 
   async list(): Promise<readonly Account[]> {
@@ -99,7 +107,7 @@ export class KyselyAccounts implements AccountStore {
   #alone<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
     return reach(() =>
       this.database.db.transaction().execute(async (tx) => {
-        await sql`select pg_advisory_xact_lock(${LOCK})`.execute(tx);
+        await sql`select pg_advisory_xact_lock(${CHIEF_LOCK})`.execute(tx);
         return await work(tx);
       }),
     );
@@ -111,7 +119,7 @@ async function isLast(tx: Transaction<Tables>, id: string): Promise<boolean> {
   return !others.map(toAccount).some(isChiefAdmin);
 }
 
-const toRow = (account: Account, passwordHash: string | undefined) => ({
+export const toAccountRow = (account: Account, passwordHash: string | undefined) => ({
   id: account.id,
   name: account.name,
   display_name: account.displayName,
@@ -123,6 +131,7 @@ const toRow = (account: Account, passwordHash: string | undefined) => ({
   password_temporary: account.passwordTemporary,
   created_at: new Date(account.createdAt),
   last_seen_at: null,
+  origin: account.origin ?? null,
 });
 
 export const toAccount = (row: Selectable<AccountsTable>): Account => ({
@@ -136,4 +145,5 @@ export const toAccount = (row: Selectable<AccountsTable>): Account => ({
   passwordTemporary: row.password_temporary,
   createdAt: row.created_at.getTime(),
   ...(row.last_seen_at ? { lastSeenAt: row.last_seen_at.getTime() } : {}),
+  ...(row.origin === null ? {} : { origin: row.origin }),
 });

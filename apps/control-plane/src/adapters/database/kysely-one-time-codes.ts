@@ -29,16 +29,10 @@ export class KyselyOneTimeCodes implements OneTimeCodeRows {
     return row !== undefined;
   }
 
-  async confirm(account: string, recoveryHashes: readonly string[]): Promise<void> {
+  async confirm(account: string): Promise<void> {
+    const { db } = this.database;
     await reach(() =>
-      this.database.db.transaction().execute(async (tx) => {
-        await tx.updateTable('one_time_codes').set({ confirmed: true }).where('account', '=', account).execute();
-        await tx.deleteFrom('recovery_codes').where('account', '=', account).execute();
-        await tx
-          .insertInto('recovery_codes')
-          .values(recoveryHashes.map((hash) => ({ account, hash })))
-          .execute();
-      }),
+      db.updateTable('one_time_codes').set({ confirmed: true }).where('account', '=', account).execute(),
     );
   }
 
@@ -56,16 +50,5 @@ export class KyselyOneTimeCodes implements OneTimeCodeRows {
         .executeTakeFirst(),
     );
     return numUpdatedRows > 0n;
-  }
-
-  async takeRecovery(account: string, hash: string): Promise<boolean> {
-    const { numDeletedRows } = await reach(() =>
-      this.database.db
-        .deleteFrom('recovery_codes')
-        .where('account', '=', account)
-        .where('hash', '=', hash)
-        .executeTakeFirst(),
-    );
-    return numDeletedRows > 0n;
   }
 }

@@ -12,11 +12,12 @@ export class KyselySessions implements SessionStore {
 
   async insert(session: Session, hash: string): Promise<void> {
     const { id, accountId, address, userAgent } = session;
-    const row = { id, account: accountId, hash, address, user_agent: userAgent };
+    const row = { id, account: accountId, hash, address, user_agent: userAgent, provider: session.provider ?? null };
     const times = {
       created_at: new Date(session.createdAt),
       last_seen_at: new Date(session.lastSeenAt),
       expires_at: new Date(session.expiresAt),
+      confirmed_at: new Date(session.confirmedAt),
     };
     await reach(() =>
       this.database.db
@@ -45,6 +46,12 @@ export class KyselySessions implements SessionStore {
     });
   }
 
+  async confirmed(id: string, at: Instant): Promise<void> {
+    const { db } = this.database;
+    const confirmed_at = new Date(at);
+    await reach(() => db.updateTable('sessions').set({ confirmed_at }).where('id', '=', id).execute());
+  }
+
   async list(accountId: string): Promise<readonly Session[]> {
     const rows = await reach(() =>
       this.database.db
@@ -69,6 +76,11 @@ export class KyselySessions implements SessionStore {
     await reach(() => db.deleteFrom('sessions').where('account', '=', accountId).where('id', '!=', keep).execute());
   }
 
+  async removeOfProvider(provider: string): Promise<void> {
+    const { db } = this.database;
+    await reach(() => db.deleteFrom('sessions').where('provider', '=', provider).execute());
+  }
+
   async sweep(at: Instant, idleSince: Instant): Promise<void> {
     await reach(() =>
       this.database.db
@@ -87,4 +99,6 @@ const toSession = (row: Selectable<SessionsTable>): Session => ({
   expiresAt: row.expires_at.getTime(),
   address: row.address,
   userAgent: row.user_agent,
+  confirmedAt: row.confirmed_at.getTime(),
+  ...(row.provider === null ? {} : { provider: row.provider }),
 });

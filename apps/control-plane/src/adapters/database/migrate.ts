@@ -5,6 +5,9 @@ import { apiTokens } from './migrations/0003-api-tokens.js';
 import { accounts } from './migrations/0004-accounts.js';
 import { checks } from './migrations/0010-checks.js';
 import { auditFailed } from './migrations/0011-audit-failed.js';
+import { passkeys } from './migrations/0020-passkeys.js';
+import { identityProviders } from './migrations/0021-identity-providers.js';
+import { deviceLogIns } from './migrations/0022-device-log-ins.js';
 import { notifications } from './migrations/0025-notifications.js';
 import { ignoredDrift } from './migrations/0040-ignored-drift.js';
 import { runAddress } from './migrations/0041-run-address.js';
@@ -18,6 +21,9 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-accounts': accounts,
   '0010-checks': checks,
   '0011-audit-failed': auditFailed,
+  '0020-passkeys': passkeys,
+  '0021-identity-providers': identityProviders,
+  '0022-device-log-ins': deviceLogIns,
   '0025-notifications': notifications,
   '0040-ignored-drift': ignoredDrift,
   '0041-run-address': runAddress,

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Language } from '../../domain/account/account.js';
+import type { IdentityProvider } from '../../domain/account/identity-provider.js';
 import type { AccountRole, Grant } from '../../domain/account/roles.js';
 import type { AuditAct } from '../../domain/audit/audit-chain.js';
 import type { BindingId, GuestId, InstanceId, Json, PlanId, RunId, Sha256, StackId, StepId } from '../../domain/ids.js';
@@ -195,6 +196,8 @@ export interface AccountsTable {
   password_temporary: boolean;
   created_at: Time;
   last_seen_at: OptionalTime;
+  /** The identity provider that the account comes from. */
+  origin: string | null;
 }
 
 export interface SessionsTable {
@@ -206,6 +209,8 @@ export interface SessionsTable {
   expires_at: Time;
   address: string;
   user_agent: string;
+  confirmed_at: Time;
+  provider: string | null;
 }
 
 export interface LoginFailuresTable {
@@ -224,6 +229,54 @@ export interface OneTimeCodesTable {
 export interface RecoveryCodesTable {
   account: string;
   hash: string;
+}
+
+export interface PasskeysTable {
+  id: string;
+  account: string;
+  credential: string;
+  public_key: string;
+  /** bigint comes as text. */
+  counter: ColumnType<string, number, number>;
+  transports: Document<readonly string[]>;
+  name: string;
+  rp_id: string;
+  created_at: Time;
+  last_used_at: OptionalTime;
+}
+
+export interface DoorChallengesTable {
+  hash: string;
+  purpose: string;
+  holder: string;
+  account: string | null;
+  data: Document<Readonly<Record<string, string>>>;
+  expires_at: Time;
+}
+
+export interface IdentityProvidersTable {
+  id: string;
+  created_at: Time;
+  body: Document<IdentityProvider>;
+}
+
+export interface IdentitiesTable {
+  issuer: string;
+  subject: string;
+  provider: string;
+  account: string;
+  created_at: Time;
+  last_used_at: OptionalTime;
+}
+
+export interface DeviceLogInsTable {
+  hash: string;
+  user_code_hash: string;
+  address: string;
+  user_agent: string;
+  created_at: Time;
+  expires_at: Time;
+  account: string | null;
 }
 
 export interface ChecksTable {
@@ -324,6 +377,11 @@ export interface Tables {
   checks: ChecksTable;
   check_turns: CheckTurnsTable;
   sessions: SessionsTable;
+  passkeys: PasskeysTable;
+  door_challenges: DoorChallengesTable;
+  identity_providers: IdentityProvidersTable;
+  identities: IdentitiesTable;
+  device_log_ins: DeviceLogInsTable;
   login_failures: LoginFailuresTable;
   one_time_codes: OneTimeCodesTable;
   recovery_codes: RecoveryCodesTable;

@@ -19,6 +19,8 @@ export interface AccountStore {
   insertFirst(account: Account, passwordHash: string): Promise<'done' | 'closed'>;
   get(id: string): Promise<Account | undefined>;
   find(name: string): Promise<{ readonly account: Account; readonly passwordHash?: string } | undefined>;
+  /** Whether the account has a password, one made up by an admin included. */
+  hasPassword(id: string): Promise<boolean>;
   /** By name. */
   list(): Promise<readonly Account[]>;
   isEmpty(): Promise<boolean>;
@@ -37,6 +39,10 @@ export interface Session {
   readonly expiresAt: Instant;
   readonly address: string;
   readonly userAgent: string;
+  /** When its holder last proved who they are. */
+  readonly confirmedAt: Instant;
+  /** The identity provider it was opened through. */
+  readonly provider?: string;
 }
 
 export interface SessionStore {
@@ -45,10 +51,13 @@ export interface SessionStore {
   find(hash: string): Promise<{ readonly session: Session; readonly account: Account } | undefined>;
   /** The session and its account were seen. */
   seen(session: Session, at: Instant): Promise<void>;
+  confirmed(id: string, at: Instant): Promise<void>;
   list(accountId: string): Promise<readonly Session[]>;
   remove(accountId: string, id: string): Promise<boolean>;
   /** All of an account, but the one to keep. */
   removeAll(accountId: string, keep?: string): Promise<void>;
+  /** All that were opened through an identity provider. */
+  removeOfProvider(provider: string): Promise<void>;
   /** Forgets sessions that ended before `at`. */
   sweep(at: Instant, idleSince: Instant): Promise<void>;
 }

@@ -1,9 +1,13 @@
-import { FORGET_MS, type LockScope, waitMs } from '../../domain/account/lock-out.js';
+import type { JsonObject } from '../../domain/ids.js';
 import { type NotificationEvent, plainLine } from '../../domain/notification/event.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
-import type { AccountStore, FailureStore, PasswordHasher, Session } from './account-store.port.js';
-import type { OneTimeCodes } from './one-time-codes.js';
+import type { AccountStore, PasswordHasher, Session } from './account-store.port.js';
+import type { Attempt, Attempts } from './attempts.js';
+
+import type { PasskeyPlace } from './passkey.port.js';
+import type { Passkeys } from './passkeys.js';
+import type { Factors, SecondFactors } from './second-factors.js';
 import type { OpenSession, Origin, Sessions } from './sessions.js';
 
 export interface Credentials {
@@ -11,47 +15,81 @@ export interface Credentials {
   readonly password: string;
   /** Of the authenticator app, or a recovery code. */
   readonly code?: string;
+  /** A passkey's answer to the question that came with `auth.second_factor`. */
+  readonly passkey?: JsonObject;
 }
 
-/** Logs people in by password and, where they set one up, a second factor. */
+/** The browser at the door. */
+export interface Door extends Origin {
+  /** Binds what is asked to the browser that was asked. */
+  readonly holder: string;
+  /** Absent: passkeys do not work at this address. */
+  readonly place?: PasskeyPlace;
+}
+
+/** Logs people in: by password and, where they set one up, a second factor; or by a passkey alone. */
 export class LogIn {
   #decoy: Promise<string> | undefined;
 
   constructor(
     private readonly accounts: AccountStore,
-    private readonly failures: FailureStore,
+    private readonly attempts: Attempts,
     private readonly passwords: PasswordHasher,
-    private readonly codes: OneTimeCodes,
+    private readonly factors: SecondFactors,
+    private readonly passkeys: Passkeys,
     private readonly sessions: Sessions,
     private readonly clock: Pick<Clock, 'now'>,
-    private readonly sha256: (text: string) => string,
     private readonly news?: { record(events: readonly NotificationEvent[]): Promise<void> },
   ) {}
 
   /**
    * Unknown name, wrong password and disabled account get the same answer after the same work. Failures: `auth.wrong`,
-   * `auth.second_factor` (the password is right, a code is needed), `auth.locked` with `details.retryAfterMs`.
+   * `auth.second_factor` (the password is right, `details.methods` say what else is needed), `auth.locked` with
+   * `details.retryAfterMs`.
    */
-  async open({ name, password, code }: Credentials, origin: Origin, before?: Session): Promise<OpenSession> {
-    const typed = name.trim().toLowerCase();
-    const keys = this.#keys(typed, origin.address);
-    await this.#countTry(keys, typed, origin.address);
+  async open(given: Credentials, door: Door, before?: Session): Promise<OpenSession> {
+    const typed = given.name.trim().toLowerCase();
+    const attempt = await this.#begin(door.address, typed);
     const found = await this.accounts.find(typed);
     // Somebody unknown costs as much time as somebody known.
     this.#decoy ??= this.passwords.hash('nobody has this password');
-    const right = await this.passwords.verify(found?.passwordHash ?? (await this.#decoy), password);
+    const right = await this.passwords.verify(found?.passwordHash ?? (await this.#decoy), given.password);
     if (!right || !found?.passwordHash || found.account.disabled) throw wrong();
     const { account } = found;
-    if (await this.codes.isOn(account.id)) {
-      if (code === undefined || code.trim() === '') {
-        await this.failures.uncount(Object.values(keys));
-        throw secondFactor(account.name);
+    const factors = await this.factors.of(account.id);
+    if (factors.totp || factors.passkeys.length > 0) {
+      const code = given.code?.trim() ?? '';
+      if (code === '' && !given.passkey) {
+        await attempt.takenBack();
+        throw secondFactor(account.name, await this.#methods(account.id, factors, door));
       }
-      if (!(await this.codes.use(account.id, code))) throw wrong();
+      const answered = given.passkey
+        ? door.place &&
+          (await this.passkeys.verify('passkey-second-factor', door.holder, door.place, given.passkey, account))
+        : await this.factors.useCode(account.id, code);
+      if (!answered) throw wrong();
     }
-    await this.failures.uncount([keys.address, keys.name]);
-    await this.failures.clear([keys.pair]);
-    return await this.sessions.open(account, origin, before);
+    await attempt.succeeded();
+    return await this.sessions.open(account, door, before);
+  }
+
+  /** What a browser needs to ask for a passkey of whoever sits there. */
+  askPasskey(holder: string, place: PasskeyPlace): Promise<JsonObject> {
+    return this.passkeys.ask('passkey-sign-in', holder, place);
+  }
+
+  /** By a passkey alone: the device knows who it is and has verified them. Fails like `open`, and with `auth.expired`. */
+  async openByPasskey(
+    response: JsonObject,
+    door: Door & { readonly place: PasskeyPlace },
+    before?: Session,
+  ): Promise<OpenSession> {
+    const claimed = await this.passkeys.claimed(response);
+    const attempt = await this.#begin(door.address, claimed?.name);
+    const account = await this.passkeys.verify('passkey-sign-in', door.holder, door.place, response);
+    if (!account || account.disabled) throw wrong();
+    await attempt.succeeded();
+    return await this.sessions.open(account, door, before);
   }
 
   /** The account's name as the audit may show it: what was typed by mistake into that field could be a password. */
@@ -59,35 +97,35 @@ export class LogIn {
     return (await this.accounts.find(name.trim().toLowerCase()))?.account.name;
   }
 
-  /** Keys are hashes: what was typed is not kept. */
-  #keys(name: string, address: string): Record<LockScope, string> {
-    const key = (...parts: string[]) => this.sha256(JSON.stringify(parts));
-    return { pair: key('pair', name, address), address: key('address', address), name: key('name', name) };
-  }
-
   /** Once an hour. A name that nobody has could be a password typed into the wrong field: it is not told. */
-  async #tellLocked(key: string, name: string, address: string, at: number): Promise<void> {
-    const account = await this.knownName(name);
+  async #tellLocked(address: string, name: string | undefined): Promise<void> {
+    const account = name === undefined ? undefined : await this.knownName(name);
+    const at = this.clock.now();
     const facts = { address: plainLine(address, 60), ...(account === undefined ? {} : { account }) };
-    await this.news?.record([{ kind: 'account-locked', key: `locked/${key}/${Math.floor(at / HOUR_MS)}`, at, facts }]);
+    const key = `locked/${account ?? ''}/${facts.address}/${Math.floor(at / HOUR_MS)}`;
+    await this.news?.record([{ kind: 'account-locked', key, at, facts }]);
   }
 
-  async #countTry(keys: Record<LockScope, string>, name: string, address: string): Promise<void> {
-    const now = this.clock.now();
-    const before = await this.failures.count(Object.values(keys), now, now - FORGET_MS);
-    const scopes = Object.keys(keys) as LockScope[];
-    const wait = Math.max(...scopes.map((scope) => waitMs(scope, before.get(keys[scope]), now)));
-    if (wait <= 0) return;
-    // A try that was not let in is none: it must not make the wait longer.
-    await this.failures.uncount(Object.values(keys));
-    await this.#tellLocked(keys.pair, name, address, now);
-    throw new Refusal({
-      code: 'auth.locked',
-      subject: 'log-in',
-      message: `Too many failed log-ins; the next try is possible in ${Math.ceil(wait / 1000)} seconds.`,
-      remedy: 'Wait, then try again; an admin can give you a new password.',
-      details: { retryAfterMs: wait },
-    });
+  /** A try; one that is not let in is told as news. */
+  async #begin(address: string, name?: string): Promise<Attempt> {
+    try {
+      return await this.attempts.begin(address, name);
+    } catch (error) {
+      if (error instanceof Refusal && error.problem.code === 'auth.locked') await this.#tellLocked(address, name);
+      throw error;
+    }
+  }
+
+  async #methods(accountId: string, factors: Factors, { holder, place }: Door): Promise<Record<string, unknown>> {
+    const here = place && factors.passkeys.some(({ rpId }) => rpId === place.rpId);
+    const methods = [
+      ...(factors.totp ? ['totp'] : []),
+      ...(here ? ['passkey'] : []),
+      ...(factors.recoveryCodes > 0 ? ['recovery'] : []),
+    ];
+    if (!here) return { methods };
+    const passkey = await this.passkeys.ask('passkey-second-factor', holder, place, { id: accountId });
+    return { methods, passkey };
   }
 }
 
@@ -97,15 +135,15 @@ const wrong = (): Refusal =>
   new Refusal({
     code: 'auth.wrong',
     subject: 'log-in',
-    message: 'Name, password or code is wrong.',
+    message: 'Name, password, code or passkey is wrong.',
     remedy: 'Try again; an admin can give you a new password.',
   });
 
-const secondFactor = (name: string): Refusal =>
+const secondFactor = (name: string, details: Record<string, unknown>): Refusal =>
   new Refusal({
     code: 'auth.second_factor',
     subject: name,
-    message: 'A code of your authenticator app is needed.',
-    remedy: 'Send it as code, or one of your recovery codes.',
-    details: { methods: ['totp'] },
+    message: 'A second factor is needed.',
+    remedy: 'Send the code of your authenticator app or a recovery code as code, or the answer of a passkey.',
+    details,
   });

@@ -1,6 +1,6 @@
 import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
-import type { SecretSource, SecretStore } from '../secrets/secret-store.port.js';
+import type { SecretStore } from '../secrets/secret-store.port.js';
 
 /** What is kept of an authenticator app beside its secret, which lies in the secret store. */
 export interface OneTimeCodeRows {
@@ -8,12 +8,10 @@ export interface OneTimeCodeRows {
   get(accountId: string): Promise<{ readonly confirmed: boolean } | undefined>;
   /** Begins, also anew; `false` when one is confirmed already. */
   begin(accountId: string): Promise<boolean>;
-  /** Confirms it and puts its recovery codes in place. */
-  confirm(accountId: string, recoveryHashes: readonly string[]): Promise<void>;
+  confirm(accountId: string): Promise<void>;
   remove(accountId: string): Promise<void>;
   /** Takes time step `step` if no code of it or a later one was taken before: a code works once (RFC 6238 §5.2). */
   takeStep(accountId: string, step: number): Promise<boolean>;
-  takeRecovery(accountId: string, hash: string): Promise<boolean>;
 }
 
 /** RFC 6238 as every authenticator app has it: SHA-1, 6 digits, 30 s. */
@@ -25,16 +23,12 @@ export interface OneTimeCodeMaker {
   stepOf(secret: string, code: string, now: number): number | undefined;
 }
 
-const RECOVERY_CODES = 10;
-
-/** Second factor by an authenticator app, with recovery codes for the day the phone is lost. */
+/** Second factor by an authenticator app. */
 export class OneTimeCodes {
   constructor(
     private readonly rows: OneTimeCodeRows,
     private readonly maker: OneTimeCodeMaker,
     private readonly secrets: SecretStore,
-    private readonly random: SecretSource,
-    private readonly sha256: (text: string) => string,
     private readonly clock: Pick<Clock, 'now'>,
   ) {}
 
@@ -57,8 +51,8 @@ export class OneTimeCodes {
     return { secret, uri: this.maker.uri(secret, name) };
   }
 
-  /** Proves that the app has the secret; answers the recovery codes, shown this once. */
-  async confirm(accountId: string, code: string): Promise<readonly string[]> {
+  /** Proves that the app has the secret. */
+  async confirm(accountId: string, code: string): Promise<void> {
     const state = await this.rows.get(accountId);
     if (!state || state.confirmed || !(await this.#takeCode(accountId, code))) {
       const message = 'is not the code the app shows now';
@@ -70,21 +64,12 @@ export class OneTimeCodes {
         details: { fields: [{ field: 'code', message }] },
       });
     }
-    const codes = Array.from({ length: RECOVERY_CODES }, () => {
-      const raw = this.random.generate({ length: 12, alphabet: 'hex' });
-      return `${raw.slice(0, 4)}-${raw.slice(4, 8)}-${raw.slice(8)}`;
-    });
-    await this.rows.confirm(
-      accountId,
-      codes.map((plain) => this.#recoveryHash(accountId, plain)),
-    );
-    return codes;
+    await this.rows.confirm(accountId);
   }
 
-  /** A code of the app or a recovery code; each works once. */
+  /** A code of the app; it works once. Before `confirm` none does. */
   async use(accountId: string, code: string): Promise<boolean> {
-    if (await this.#takeCode(accountId, code)) return true;
-    return await this.rows.takeRecovery(accountId, this.#recoveryHash(accountId, code));
+    return (await this.isOn(accountId)) && (await this.#takeCode(accountId, code));
   }
 
   async remove(accountId: string): Promise<void> {
@@ -97,10 +82,6 @@ export class OneTimeCodes {
     if (secret === undefined) return false;
     const step = this.maker.stepOf(secret, code.replaceAll(' ', ''), this.clock.now());
     return step !== undefined && (await this.rows.takeStep(accountId, step));
-  }
-
-  #recoveryHash(accountId: string, code: string): string {
-    return this.sha256(`${accountId} ${code.trim().toLowerCase()}`);
   }
 }
 

@@ -10,7 +10,7 @@ import { Refusal } from '../../domain/problem.js';
 import type { Clock, NewId } from '../clock.port.js';
 import type { SecretSource } from '../secrets/secret-store.port.js';
 import type { AccountChanges, AccountStore, PasswordHasher, SetUpCode } from './account-store.port.js';
-import type { OneTimeCodes } from './one-time-codes.js';
+import type { SecondFactors } from './second-factors.js';
 import type { Sessions } from './sessions.js';
 
 export interface NewAccount {
@@ -28,7 +28,7 @@ export class People {
     private readonly store: AccountStore,
     private readonly passwords: PasswordHasher,
     private readonly sessions: Sessions,
-    private readonly codes: OneTimeCodes,
+    private readonly factors: SecondFactors,
     private readonly setUpCode: SetUpCode,
     private readonly siteNames: () => Promise<readonly string[]>,
     private readonly clock: Pick<Clock, 'now'>,
@@ -42,6 +42,10 @@ export class People {
 
   async get(id: string): Promise<Account> {
     return (await this.store.get(id)) ?? this.#unknown(id);
+  }
+
+  hasPassword(id: string): Promise<boolean> {
+    return this.store.hasPassword(id);
   }
 
   isFirstRun(): Promise<boolean> {
@@ -95,15 +99,16 @@ export class People {
 
   async remove(id: string): Promise<void> {
     this.#answer(await this.store.remove(id), id);
-    await this.codes.remove(id);
+    await this.factors.removeAll(id);
   }
 
-  /** For somebody who forgot theirs: ends their sessions and takes their authenticator app away, which is lost as often. */
+  /** For somebody who forgot theirs: ends their sessions and takes their second factors away, which are lost as often. */
   async resetPassword(id: string): Promise<string> {
     const made = this.#temporary();
     const account = await this.get(id);
+    if (account.origin !== undefined) throw fromOutside(account.name);
     await this.store.setPassword(account.id, await this.passwords.hash(made), true);
-    await this.codes.remove(id);
+    await this.factors.removeAll(id);
     await this.sessions.closeAll(id);
     return made;
   }
@@ -203,6 +208,14 @@ const closed = (): Refusal =>
     subject: 'set-up',
     message: 'The first admin exists already.',
     remedy: 'Log in, or ask an admin for an account.',
+  });
+
+const fromOutside = (name: string): Refusal =>
+  new Refusal({
+    code: 'conflict',
+    subject: `account ${name}`,
+    message: 'The account comes from an identity provider; its password is kept there.',
+    remedy: 'Reset it at the provider. When the provider is removed here, the account becomes one of ours.',
   });
 
 const invalid = (field: string, message: string, remedy: string): Refusal =>

@@ -19,6 +19,8 @@ export interface OpenSession {
 
 const IDLE_MS = 12 * 3_600_000;
 const LONGEST_MS = 7 * 24 * 3_600_000;
+/** Where an identity provider says who may come in, it is asked again after so long. */
+const LONGEST_OUTSIDE_MS = 12 * 3_600_000;
 /** A busy browser does not write a row per request. */
 const SEEN_EVERY_MS = 60_000;
 
@@ -33,7 +35,7 @@ export class Sessions {
   ) {}
 
   /** `instead`: the session that the browser had before; its token must not live on (session fixation). */
-  async open(account: Account, origin: Origin, instead?: Session): Promise<OpenSession> {
+  async open(account: Account, origin: Origin, instead?: Session, provider?: string): Promise<OpenSession> {
     const now = this.clock.now();
     await this.store.sweep(now, now - IDLE_MS);
     const token = this.random.generate({ length: 43, alphabet: 'base64url' });
@@ -42,9 +44,11 @@ export class Sessions {
       accountId: account.id,
       createdAt: now,
       lastSeenAt: now,
-      expiresAt: now + LONGEST_MS,
+      expiresAt: now + (provider === undefined ? LONGEST_MS : LONGEST_OUTSIDE_MS),
       address: origin.address,
       userAgent: origin.userAgent.slice(0, 300),
+      confirmedAt: now,
+      ...(provider === undefined ? {} : { provider }),
     };
     await this.store.insert(session, this.sha256(token));
     if (instead) await this.store.remove(instead.accountId, instead.id);
@@ -79,6 +83,15 @@ export class Sessions {
       message: 'You have no such session.',
       remedy: 'Look at the list of your sessions.',
     });
+  }
+
+  /** Its holder proved anew who they are. */
+  async confirmed(id: string): Promise<void> {
+    await this.store.confirmed(id, this.clock.now());
+  }
+
+  async closeThroughProvider(provider: string): Promise<void> {
+    await this.store.removeOfProvider(provider);
   }
 
   async closeAll(accountId: string, keep?: string): Promise<void> {

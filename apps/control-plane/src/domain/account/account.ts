@@ -18,6 +18,8 @@ export interface Account {
   readonly passwordTemporary: boolean;
   readonly createdAt: Instant;
   readonly lastSeenAt?: Instant;
+  /** The identity provider that the account comes from: its roles follow the groups there. Absent: made here. */
+  readonly origin?: string;
 }
 
 /** Names that stand for something else in runs, plans and the audit. */

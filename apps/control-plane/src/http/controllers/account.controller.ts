@@ -1,7 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post } from '@nestjs/common';
 import { ApiDefaultResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { ConfirmSelf } from '../../application/accounts/confirm-self.js';
 import type { OneTimeCodes } from '../../application/accounts/one-time-codes.js';
 import type { People } from '../../application/accounts/people.js';
+import type { SecondFactors } from '../../application/accounts/second-factors.js';
 import type { OpenSession, Sessions } from '../../application/accounts/sessions.js';
 import { Acts, Login } from '../acts.js';
 import {
@@ -11,13 +13,12 @@ import {
   ChoosePasswordDto,
   CodeDto,
   OwnSessionDto,
-  ProvePasswordDto,
   RecoveryCodesDto,
   toAccountDto,
 } from '../dto/accounts.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
-import { ONE_TIME_CODES, PEOPLE, SESSIONS } from '../tokens.js';
+import { CONFIRM_SELF, ONE_TIME_CODES, PEOPLE, SECOND_FACTORS, SESSIONS } from '../tokens.js';
 
 /** What people do about themselves. */
 @ApiTags('account')
@@ -29,13 +30,15 @@ export class AccountController {
     @Inject(PEOPLE) private readonly people: People,
     @Inject(SESSIONS) private readonly sessions: Sessions,
     @Inject(ONE_TIME_CODES) private readonly codes: OneTimeCodes,
+    @Inject(SECOND_FACTORS) private readonly factors: SecondFactors,
+    @Inject(CONFIRM_SELF) private readonly self: ConfirmSelf,
   ) {}
 
   @Patch()
   @Acts('account.changed')
   @ApiOkResponse({ type: AccountDto })
   async change(@Body() body: ChangeOwnAccountDto, @Login() { account }: OpenSession): Promise<AccountDto> {
-    return toAccountDto(await this.people.change(account.id, body), await this.codes.isOn(account.id));
+    return toAccountDto(await this.people.change(account.id, body), await this.factors.of(account.id));
   }
 
   @Post('password')
@@ -50,25 +53,32 @@ export class AccountController {
   @HttpCode(200)
   @Acts('account.totp_begun')
   @ApiOkResponse({ type: AuthenticatorDto })
-  async beginTotp(@Login() { account }: OpenSession): Promise<AuthenticatorDto> {
+  async beginTotp(@Login() login: OpenSession): Promise<AuthenticatorDto> {
+    await this.self.demand(login);
+    const { account } = login;
     return await this.codes.begin(account.id, account.name);
   }
 
   @Post('totp/confirm')
   @HttpCode(200)
   @Acts('account.totp_confirmed')
-  @ApiOkResponse({ type: RecoveryCodesDto })
+  @ApiOkResponse({
+    type: RecoveryCodesDto,
+    description: 'Recovery codes are empty where the account has some already.',
+  })
   async confirmTotp(@Body() { code }: CodeDto, @Login() { account }: OpenSession): Promise<RecoveryCodesDto> {
-    return { recoveryCodes: [...(await this.codes.confirm(account.id, code))] };
+    await this.codes.confirm(account.id, code);
+    return { recoveryCodes: [...(await this.factors.added(account.id))] };
   }
 
   @Post('totp/remove')
   @HttpCode(204)
   @Acts('account.totp_removed')
   @ApiNoContentResponse()
-  async removeTotp(@Body() { password }: ProvePasswordDto, @Login() { account }: OpenSession): Promise<void> {
-    await this.people.provePassword(account, password, 'password');
-    await this.codes.remove(account.id);
+  async removeTotp(@Login() login: OpenSession): Promise<void> {
+    await this.self.demand(login);
+    await this.codes.remove(login.account.id);
+    await this.factors.removed(login.account.id);
   }
 
   @Get('sessions')

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Req } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiCreatedResponse,
@@ -8,9 +8,11 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { OneTimeCodes } from '../../application/accounts/one-time-codes.js';
+import type { Passkeys } from '../../application/accounts/passkeys.js';
 import type { People } from '../../application/accounts/people.js';
+import type { SecondFactors } from '../../application/accounts/second-factors.js';
 import type { Account } from '../../domain/account/account.js';
-import { Acts } from '../acts.js';
+import { Acts, type PrincipalRequest } from '../acts.js';
 import {
   AccountDto,
   ChangeAccountDto,
@@ -19,9 +21,10 @@ import {
   TemporaryPasswordDto,
   toAccountDto,
 } from '../dto/accounts.js';
+import { PasskeyDto, toPasskeyDto } from '../dto/passkeys.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
-import { ONE_TIME_CODES, PEOPLE } from '../tokens.js';
+import { ONE_TIME_CODES, PASSKEYS, PEOPLE, SECOND_FACTORS } from '../tokens.js';
 
 /** People, as admins see them. */
 @ApiTags('accounts')
@@ -33,6 +36,8 @@ export class AccountsController {
   constructor(
     @Inject(PEOPLE) private readonly people: People,
     @Inject(ONE_TIME_CODES) private readonly codes: OneTimeCodes,
+    @Inject(PASSKEYS) private readonly passkeys: Passkeys,
+    @Inject(SECOND_FACTORS) private readonly factors: SecondFactors,
   ) {}
 
   @Get()
@@ -64,6 +69,38 @@ export class AccountsController {
     return { temporaryPassword: await this.people.resetPassword(id) };
   }
 
+  /** Names and times; a passkey itself never leaves its device. */
+  @Get(':id/passkeys')
+  @ApiOkResponse({ type: [PasskeyDto] })
+  async listPasskeys(@Param('id') id: string): Promise<PasskeyDto[]> {
+    return (await this.passkeys.list(id)).map(toPasskeyDto);
+  }
+
+  /** For somebody who lost it. */
+  @Delete(':id/passkeys/:passkey')
+  @HttpCode(204)
+  @Acts('account.passkey_taken', 'param:id')
+  @ApiNoContentResponse()
+  async takePasskey(
+    @Param('id') id: string,
+    @Param('passkey') passkey: string,
+    @Req() request: PrincipalRequest,
+  ): Promise<void> {
+    request.actSubject = (await this.people.get(id)).name;
+    await this.passkeys.remove(id, passkey);
+  }
+
+  /** For somebody who lost it. */
+  @Delete(':id/totp')
+  @HttpCode(204)
+  @Acts('account.totp_taken', 'param:id')
+  @ApiNoContentResponse()
+  async takeTotp(@Param('id') id: string, @Req() request: PrincipalRequest): Promise<void> {
+    request.actSubject = (await this.people.get(id)).name;
+    await this.codes.remove(id);
+    await this.factors.removed(id);
+  }
+
   @Delete(':id')
   @HttpCode(204)
   @Acts('account.removed', 'param:id')
@@ -73,6 +110,6 @@ export class AccountsController {
   }
 
   async #toDto(account: Account): Promise<AccountDto> {
-    return toAccountDto(account, await this.codes.isOn(account.id));
+    return toAccountDto(account, await this.factors.of(account.id));
   }
 }

@@ -6,12 +6,14 @@ import {
   IsBoolean,
   IsEmail,
   IsIn,
+  IsObject,
   IsOptional,
   IsString,
   Length,
   Matches,
   ValidateNested,
 } from 'class-validator';
+import type { Factors } from '../../application/accounts/second-factors.js';
 import { type Account, LANGUAGES, type Language } from '../../domain/account/account.js';
 import { ACCOUNT_ROLES, type AccountRole, type Grant } from '../../domain/account/roles.js';
 
@@ -26,6 +28,8 @@ export class GrantDto implements Grant {
 
 export class TwoFactorDto {
   @ApiProperty() totp!: boolean;
+  @ApiProperty({ description: 'How many passkeys the account has.' }) passkeys!: number;
+  @ApiProperty({ description: 'How many recovery codes are left.' }) recoveryCodes!: number;
 }
 
 export class AccountDto {
@@ -40,6 +44,10 @@ export class AccountDto {
   @ApiProperty({ type: TwoFactorDto }) twoFactor!: TwoFactorDto;
   @ApiProperty() createdAt!: number;
   @ApiPropertyOptional() lastSeenAt?: number;
+  @ApiPropertyOptional({
+    description: 'The identity provider that the account comes from; its roles follow the groups there.',
+  })
+  origin?: string;
 }
 
 export class NewAccountDto extends AccountDto {
@@ -50,8 +58,15 @@ export class TemporaryPasswordDto {
   @ApiProperty({ description: 'Shown this once.' }) temporaryPassword!: string;
 }
 
-export function toAccountDto({ grants, ...account }: Account, totp: boolean): AccountDto {
-  return { ...account, roles: [...grants], twoFactor: { totp } };
+export function toAccountDto({ grants, ...account }: Account, factors: Factors): AccountDto {
+  const { totp, passkeys, recoveryCodes } = factors;
+  return { ...account, roles: [...grants], twoFactor: { totp, passkeys: passkeys.length, recoveryCodes } };
+}
+
+/** A way to sign in through somebody else, for the log-in page. */
+export class ProviderButtonDto {
+  @ApiProperty() id!: string;
+  @ApiProperty() name!: string;
 }
 
 export class SessionDto {
@@ -59,6 +74,9 @@ export class SessionDto {
   @ApiPropertyOptional({ description: 'Goes into X-CSRF-Token of every request that changes something.' })
   csrfToken?: string;
   @ApiPropertyOptional() expiresAt?: number;
+  @ApiPropertyOptional({ description: 'Whether the account has a password here.' }) hasPassword?: boolean;
+  @ApiProperty({ type: [ProviderButtonDto], description: 'Identity providers that people may sign in through.' })
+  providers!: ProviderButtonDto[];
   @ApiProperty({ description: 'There is no account yet: the first admin is made with the set-up code.' })
   firstRun!: boolean;
 }
@@ -71,6 +89,19 @@ export class LogInDto {
   @IsString()
   @Length(0, 40)
   code?: string;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'A passkey’s answer to the question in details.passkey of auth.second_factor.',
+  })
+  @IsOptional()
+  @IsObject()
+  passkey?: Record<string, unknown>;
+}
+
+/** Where the browser may go to be signed out at the identity provider too. */
+export class EndedSessionDto {
+  @ApiPropertyOptional() endSessionUrl?: string;
 }
 
 /** What people say about themselves. */
@@ -126,10 +157,6 @@ export class ChangeOwnAccountDto {
 export class ChoosePasswordDto {
   @ApiProperty({ format: 'password' }) @IsString() @Length(1, 1024) current!: string;
   @ApiProperty({ format: 'password' }) @IsString() @Length(1, 1024) new!: string;
-}
-
-export class ProvePasswordDto {
-  @ApiProperty({ format: 'password' }) @IsString() @Length(1, 1024) password!: string;
 }
 
 export class CodeDto {

@@ -12,12 +12,17 @@ import { LanguageChoice } from '../../components/language-choice.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
 import { AuthenticatorSection } from './authenticator-section.js';
+import { LinksSection } from './links-section.js';
+import { PasskeysSection } from './passkeys-section.js';
+import { RecoverySection } from './recovery-section.js';
 
 const reread = () => queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
 
-/** Name, e-mail, language, password and second factor of whoever is signed in. */
-export function AccountSection({ account }: { account: Dto<'AccountDto'> }) {
+/** Name, e-mail, language, and everything that lets one in and keeps others out. */
+export function AccountSection({ session }: { session: Dto<'SessionDto'> & { account: Dto<'AccountDto'> } }) {
   const { t } = useTranslation('settings');
+  const { account, providers } = session;
+  const { totp, passkeys, recoveryCodes } = account.twoFactor;
   const language = useMutation({
     mutationFn: (code: 'de' | 'en' | 'fr') => ask(api.PATCH('/api/v1/account', { body: { language: code } })),
     onSuccess: reread,
@@ -28,12 +33,29 @@ export function AccountSection({ account }: { account: Dto<'AccountDto'> }) {
         <Profile account={account} />
         <LanguageChoice onChosen={(code) => language.mutate(code)} />
       </Section>
-      <Section title={t('password')}>
-        <Password />
+      {session.hasPassword ? (
+        <Section title={t('password')}>
+          <Password />
+        </Section>
+      ) : null}
+      <Section title={t('passkeys')}>
+        <PasskeysSection />
       </Section>
-      <Section title={t('secondFactor')}>
-        <AuthenticatorSection on={account.twoFactor.totp} />
-      </Section>
+      {session.hasPassword ? (
+        <Section title={t('authenticator')}>
+          <AuthenticatorSection on={totp} />
+        </Section>
+      ) : null}
+      {session.hasPassword && (totp || passkeys > 0) ? (
+        <Section title={t('recovery')}>
+          <RecoverySection left={recoveryCodes} />
+        </Section>
+      ) : null}
+      {providers.length > 0 ? (
+        <Section title={t('links')}>
+          <LinksSection providers={providers} {...(account.origin ? { origin: account.origin } : {})} />
+        </Section>
+      ) : null}
     </Stack>
   );
 }

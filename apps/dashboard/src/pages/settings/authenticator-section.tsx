@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Code, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { QRCodeSVG } from 'qrcode.react';
 import { type FormEvent, useState } from 'react';
@@ -7,6 +7,7 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import { sessionQuery } from '../../api/session.js';
+import { useConfirmed } from '../../components/confirm-self.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { ShownOnce } from '../../components/shown-once.js';
 
@@ -14,7 +15,8 @@ import { ShownOnce } from '../../components/shown-once.js';
 export function AuthenticatorSection({ on }: { on: boolean }) {
   const { t } = useTranslation('settings');
   const [typed, setTyped] = useState('');
-  const start = useMutation({ mutationFn: () => ask(api.POST('/api/v1/account/totp')) });
+  const { confirmed, dialog } = useConfirmed();
+  const start = useMutation({ mutationFn: () => confirmed(() => ask(api.POST('/api/v1/account/totp'))) });
   const confirm = useMutation({
     mutationFn: (code: string) => ask(api.POST('/api/v1/account/totp/confirm', { body: { code } })),
     onSuccess: async () => {
@@ -23,7 +25,7 @@ export function AuthenticatorSection({ on }: { on: boolean }) {
     },
   });
   const remove = useMutation({
-    mutationFn: (password: string) => ask(api.POST('/api/v1/account/totp/remove', { body: { password } })),
+    mutationFn: () => confirmed(() => ask(api.POST('/api/v1/account/totp/remove'))),
     onSuccess: async () => {
       setTyped('');
       start.reset();
@@ -34,34 +36,22 @@ export function AuthenticatorSection({ on }: { on: boolean }) {
   const error = start.error ?? confirm.error ?? remove.error;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (on) remove.mutate(typed);
-    else confirm.mutate(typed.replace(/\s/g, ''));
+    confirm.mutate(typed.replace(/\s/g, ''));
   };
   return (
     <Stack>
-      {confirm.data ? (
+      {confirm.data && confirm.data.recoveryCodes.length > 0 ? (
         <ShownOnce title={t('recovery')} text={t('recoveryText')} value={confirm.data.recoveryCodes.join('\n')} />
       ) : null}
       {error ? <ProblemCard problem={toProblem(error)} /> : null}
       {on ? (
         <>
           <Alert color="green">{t('totpOn')}</Alert>
-          <form onSubmit={submit}>
-            <Stack>
-              <PasswordInput
-                label={t('current')}
-                required
-                autoComplete="current-password"
-                value={typed}
-                onChange={(event) => setTyped(event.currentTarget.value)}
-              />
-              <Group>
-                <Button type="submit" variant="default" color="red" loading={remove.isPending}>
-                  {t('totpRemove')}
-                </Button>
-              </Group>
-            </Stack>
-          </form>
+          <Group>
+            <Button variant="default" color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+              {t('totpRemove')}
+            </Button>
+          </Group>
         </>
       ) : start.data ? (
         <form onSubmit={submit}>
@@ -99,6 +89,7 @@ export function AuthenticatorSection({ on }: { on: boolean }) {
           </Group>
         </>
       )}
+      {dialog}
     </Stack>
   );
 }

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -9,9 +9,11 @@ import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { ShownOnce } from '../../components/shown-once.js';
+import { LostFactors } from './lost-factors.js';
 import { RoleChoice } from './role-choice.js';
 
 const KEY = ['accounts'];
@@ -42,6 +44,7 @@ export function PeopleSection({ own }: { own: string }) {
     }),
     onSuccess: setShown,
   });
+  const [lost, setLost] = useState<Dto<'AccountDto'>>();
   const [leaving, setLeaving] = useState<Dto<'AccountDto'>>();
   const error = change.error ?? remove.error ?? reset.error;
   return (
@@ -71,6 +74,11 @@ export function PeopleSection({ own }: { own: string }) {
                         {t(`roles.${grant.role}`)} · {grant.site ?? t('everySite')}
                       </Badge>
                     ))}
+                    {one.origin ? (
+                      <Badge color="gray" variant="light" tt="none" radius="sm">
+                        {t('fromProvider')}
+                      </Badge>
+                    ) : null}
                     {one.disabled ? (
                       <Badge color="gray" variant="light" tt="none" radius="sm">
                         {t('disabled')}
@@ -84,9 +92,16 @@ export function PeopleSection({ own }: { own: string }) {
                   </Text>
                 ) : (
                   <Group gap="xs">
-                    <Button size="xs" variant="default" onClick={() => reset.mutate(one)}>
-                      {t('resetPassword')}
-                    </Button>
+                    {one.twoFactor.totp || one.twoFactor.passkeys > 0 ? (
+                      <Button size="xs" variant="default" onClick={() => setLost(one)}>
+                        {t('factors')}
+                      </Button>
+                    ) : null}
+                    {one.origin ? null : (
+                      <Button size="xs" variant="default" onClick={() => reset.mutate(one)}>
+                        {t('resetPassword')}
+                      </Button>
+                    )}
                     <Button
                       size="xs"
                       variant="default"
@@ -104,15 +119,22 @@ export function PeopleSection({ own }: { own: string }) {
           </Stack>
         )}
       </Answer>
-      <Modal opened={adding} onClose={add.close} title={t('addPerson')}>
+      <Dialog
+        opened={lost !== undefined}
+        onClose={() => setLost(undefined)}
+        title={t('factorsOf', { name: lost?.name ?? '' })}
+      >
+        {lost ? <LostFactors of={lost} /> : null}
+      </Dialog>
+      <Dialog opened={adding} onClose={add.close} title={t('addPerson')}>
         <AddPerson
           onDone={(name, password) => {
             add.close();
             setShown(password === undefined ? undefined : { name, password });
           }}
         />
-      </Modal>
-      <Modal
+      </Dialog>
+      <Dialog
         opened={leaving !== undefined}
         onClose={() => setLeaving(undefined)}
         title={t('removePerson', { name: leaving?.name ?? '' })}
@@ -131,7 +153,7 @@ export function PeopleSection({ own }: { own: string }) {
             </Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     </Stack>
   );
 }

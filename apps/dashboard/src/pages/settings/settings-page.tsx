@@ -8,20 +8,22 @@ import { AccountSection } from './account-section.js';
 import { ConnectionSection } from './connection-section.js';
 import { NotificationsSection } from './notifications-section.js';
 import { PeopleSection } from './people-section.js';
+import { ProvidersSection } from './providers-section.js';
 import { SessionsSection } from './sessions-section.js';
 import { TokensSection } from './tokens-section.js';
 
-const SECTIONS = ['account', 'sessions', 'people', 'tokens', 'notifications', 'connection'] as const;
+const SECTIONS = ['account', 'sessions', 'people', 'log-in', 'tokens', 'notifications', 'connection'] as const;
 
 /** Shown to admins alone. */
-const ADMINS = new Set<string>(['people', 'tokens', 'notifications']);
+const ADMINS = new Set<string>(['people', 'log-in', 'tokens', 'notifications']);
 
 /** One's own account, and for admins people, tokens and who hears of what. */
 export function Page() {
   const { t } = useTranslation('settings');
   const navigate = useNavigate();
   const { section } = useParams();
-  const account = useSession().data?.account;
+  const session = useSession().data;
+  const account = session?.account;
   const admin = may(account, 'admin');
   const open = SECTIONS.find((one) => one === section) ?? 'account';
   if (!account) return null;
@@ -36,13 +38,16 @@ export function Page() {
           ))}
         </Tabs.List>
         <Tabs.Panel value="account">
-          <AccountSection account={account} />
+          <AccountSection session={{ ...session, account }} />
         </Tabs.Panel>
         <Tabs.Panel value="sessions">
           <SessionsSection />
         </Tabs.Panel>
         <Tabs.Panel value="people">
           <PeopleSection own={account.id} />
+        </Tabs.Panel>
+        <Tabs.Panel value="log-in">
+          <ProvidersSection />
         </Tabs.Panel>
         <Tabs.Panel value="tokens">
           <TokensSection />

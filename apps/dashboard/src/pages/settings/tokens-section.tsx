@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -9,6 +9,7 @@ import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { Dialog } from '../../components/dialog.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
@@ -69,14 +70,14 @@ export function TokensSection() {
           )
         }
       </Answer>
-      <Modal opened={adding} onClose={add.close} title={t('addToken')}>
+      <Dialog opened={adding} onClose={add.close} title={t('addToken')}>
         <AddToken
           onDone={(token) => {
             add.close();
             setMade(token);
           }}
         />
-      </Modal>
+      </Dialog>
     </Stack>
   );
 }

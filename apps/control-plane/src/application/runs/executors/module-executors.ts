@@ -95,6 +95,7 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
       return {
         output: { offer: open, offerDigest },
         changes: [
+          ...(await recordGuestless(world, context, binding.consumer)),
           {
             type: 'binding-put',
             binding: {
@@ -177,6 +178,16 @@ export function moduleExecutors(world: StepWorld): Pick<Executors, ModuleSteps> 
       return { output: { forgotten: true }, changes: [{ type: 'instance-removed', instance: id }] };
     },
   };
+}
+
+/** Instances are recorded with their first guest; one that has none, with its first binding. */
+async function recordGuestless(world: StepWorld, context: StepContext, consumer: InstanceRef): Promise<RecordChange[]> {
+  if (await world.stacks.findInstance(consumer.id)) return [];
+  const stack = await world.stacks.findStack(context.site, consumer.stack);
+  if (!stack) throw new Error(`stack ${consumer.stack} is not there`);
+  const { id, name, module, version, appVersion, moduleDigest, config } = consumer;
+  const instance = { id, stack: stack.id, name, module, version, appVersion, moduleDigest, config };
+  return [{ type: 'instance-put', instance: { ...instance, installed: [], configured: {} } }];
 }
 
 async function manifestOf(world: StepWorld, instance: InstanceRef): Promise<ModuleManifest> {

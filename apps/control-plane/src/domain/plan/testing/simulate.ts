@@ -130,6 +130,10 @@ function carryOut(
     case 'binding.provide': {
       runningGuest(step.guest);
       const { binding } = step;
+      // Recorded with its first guest; one that has none, with its first binding.
+      const { stack: _stack, ...consumer } = binding.consumer;
+      if (!state.instances.has(consumer.id))
+        state.instances.set(consumer.id, { ...consumer, stack: plan.stack, installed: [], configured: {} });
       const siblings = [...state.bindings.values()].filter((b) => b.consumer === binding.consumer.id);
       const { request, missing } = resolveBindingFacts(
         binding.request,

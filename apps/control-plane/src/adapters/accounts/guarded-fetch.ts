@@ -1,0 +1,94 @@
+import { lookup as resolve } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { Agent, fetch as undiciFetch } from 'undici';
+
+/** What no identity provider is: this network's own plumbing (RFC 3927, cloud metadata among it), nobody, everybody. */
+const NEVER = new BlockList();
+NEVER.addSubnet('169.254.0.0', 16, 'ipv4');
+NEVER.addSubnet('0.0.0.0', 8, 'ipv4');
+NEVER.addSubnet('224.0.0.0', 3, 'ipv4');
+NEVER.addSubnet('fe80::', 10, 'ipv6');
+NEVER.addSubnet('ff00::', 8, 'ipv6');
+NEVER.addAddress('::', 'ipv6');
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+const MOST_BYTES = 1024 * 1024;
+
+export class ForbiddenAddress extends Error {
+  readonly code = 'ADDRESS_FORBIDDEN';
+}
+
+export interface FetchGuard {
+  /** PEM; the only authority that is then believed. */
+  readonly caCertificate?: string;
+  /** Taken for `host`'s address. */
+  readonly pinned?: { readonly host: string; readonly address: string };
+  /** Whether the far side may be this very machine. */
+  readonly loopback: boolean;
+  readonly connectMs: number;
+}
+
+const plain = (address: string): string => address.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d)/i, '');
+
+/** Whether an address may be asked. */
+export function mayAsk(address: string, loopback: boolean): boolean {
+  const bare = plain(address);
+  const family = isIP(bare) === 6 ? 'ipv6' : 'ipv4';
+  if (NEVER.check(bare, family)) return false;
+  return loopback || !LOOPBACK.check(bare, family);
+}
+
+/**
+ * fetch for addresses that an admin, or a provider's own metadata, named: https (http to this machine alone), no
+ * redirects followed, no answer above 1 MiB, and never an address that only this machine could reach, also when a name
+ * leads there. Close it when done.
+ */
+export function guardedFetch(guard: FetchGuard): {
+  readonly fetch: (url: string, init: object) => Promise<Response>;
+  readonly close: () => Promise<void>;
+} {
+  const look: LookupFunction = (host, options, done) => {
+    if (guard.pinned && host === guard.pinned.host) {
+      const { address } = guard.pinned;
+      const family = isIP(address) === 6 ? 6 : 4;
+      if (options.all) done(null, [{ address, family }]);
+      else done(null, address, family);
+      return;
+    }
+    resolve(host, { ...options, all: true }, (error, found) => {
+      if (error) return done(error, '', 4);
+      const fit = found.filter(({ address }) => mayAsk(address, guard.loopback));
+      const first = fit[0];
+      if (!first) return done(new ForbiddenAddress(`${host} leads to an address that is not asked`), '', 4);
+      if (options.all) done(null, fit);
+      else done(null, first.address, first.family);
+    });
+  };
+  const agent = new Agent({
+    connect: { timeout: guard.connectMs, lookup: look, ...(guard.caCertificate ? { ca: guard.caCertificate } : {}) },
+    headersTimeout: guard.connectMs,
+    bodyTimeout: guard.connectMs,
+    maxResponseSize: MOST_BYTES,
+    keepAliveTimeout: 1_000,
+  });
+  return {
+    fetch: async (url, init) => {
+      const { protocol, hostname } = new URL(url);
+      const bare = plain(hostname);
+      const literal = isIP(bare) !== 0;
+      // A literal address is not looked up, so it is judged here.
+      if (literal && !mayAsk(bare, guard.loopback)) throw new ForbiddenAddress(`${hostname} is not asked`);
+      const here = hostname === 'localhost' || (literal && LOOPBACK.check(bare, isIP(bare) === 6 ? 'ipv6' : 'ipv4'));
+      if (protocol !== 'https:' && !(protocol === 'http:' && guard.loopback && here))
+        throw new ForbiddenAddress(`${protocol}//${hostname} is not https`);
+      return (await undiciFetch(url, {
+        ...init,
+        redirect: 'manual',
+        dispatcher: agent,
+      } as Parameters<typeof undiciFetch>[1])) as unknown as Response;
+    },
+    close: () => agent.close(),
+  };
+}

@@ -108,6 +108,7 @@ story('a control plane that others reach', () => {
     browser = await trustingBrowser(authority, NAME, '127.0.0.1');
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
     page = await context.newPage();
+    page.setDefaultTimeout(20_000);
   }, 3 * 60_000);
   afterAll(async () => {
     await browser?.close();
@@ -161,7 +162,7 @@ story('a control plane that others reach', () => {
     await dialog().getByLabel(/^Name/).fill('Office');
     await dialog().getByLabel('Recipients').fill('no address');
     await dialog().getByLabel('Sender').fill('bastide@town.example');
-    await dialog().getByLabel('Mail server').fill('localhost');
+    await dialog().getByLabel(/^Mail server/).fill('localhost');
     await dialog().getByLabel('Port').fill(String(mailPort));
     await dialog().getByRole('button', { name: 'Save' }).click();
     await dialog().getByText('each value in recipients must be an email').first().waitFor();

@@ -162,7 +162,9 @@ story('a control plane that others reach', () => {
     await dialog().getByLabel(/^Name/).fill('Office');
     await dialog().getByLabel('Recipients').fill('no address');
     await dialog().getByLabel('Sender').fill('bastide@town.example');
-    await dialog().getByLabel(/^Mail server/).fill('localhost');
+    await dialog()
+      .getByLabel(/^Mail server/)
+      .fill('localhost');
     await dialog().getByLabel('Port').fill(String(mailPort));
     await dialog().getByRole('button', { name: 'Save' }).click();
     await dialog().getByText('each value in recipients must be an email').first().waitFor();

@@ -100,5 +100,37 @@ describe('configuration', () => {
       const settings = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, at(file)]));
       expect(() => listening(settings)).toThrow(finding);
     });
+
+    it('is taken with an authority of its own, for every name that this machine has', () => {
+      const { tls } = listening({ BASTIDE_TLS: 'own', BASTIDE_TLS_NAMES: 'Bastide.town.example, 192.0.2.10' });
+      expect(tls).toMatchObject({ kind: 'own' });
+      const names = tls?.kind === 'own' ? tls.names : [];
+      expect(names).toEqual(expect.arrayContaining(['bastide.town.example', '192.0.2.10', 'localhost', '127.0.0.1']));
+      expect(names).not.toContain('0.0.0.0');
+    });
+
+    const acme = { BASTIDE_TLS: 'acme', BASTIDE_TLS_NAMES: 'a.town.example', BASTIDE_ACME_TERMS: 'accepted' };
+    it('is taken with ACME, once the terms are accepted', () => {
+      expect(listening({ ...acme, BASTIDE_ACME_CA: at('one.pem'), BASTIDE_ACME_LISTEN: '[::]:80' }).tls).toMatchObject({
+        kind: 'acme',
+        names: ['a.town.example'],
+        directoryUrl: expect.stringContaining('letsencrypt.org'),
+        ca: expect.stringContaining('BEGIN CERTIFICATE'),
+        listen: { host: '::', port: 80 },
+      });
+    });
+
+    it.each<[string, Record<string, string>, string]>([
+      ['a kind that is none', { BASTIDE_TLS: 'magic' }, 'BASTIDE_TLS must be one of'],
+      ['a name that is none', { BASTIDE_TLS: 'own', BASTIDE_TLS_NAMES: 'a_b' }, 'a_b is neither a host name'],
+      ['ACME without the terms', { ...acme, BASTIDE_ACME_TERMS: 'yes' }, 'BASTIDE_ACME_TERMS=accepted'],
+      ['ACME without names', { ...acme, BASTIDE_TLS_NAMES: '' }, 'needs BASTIDE_TLS_NAMES'],
+      ['ACME for an address', { ...acme, BASTIDE_TLS_NAMES: '192.0.2.1' }, 'without addresses'],
+      ['ACME with a CA that is none', { ...acme, BASTIDE_ACME_CA: '/nowhere' }, 'BASTIDE_ACME_CA /nowhere cannot'],
+      ['ACME settings without ACME', { BASTIDE_ACME_TERMS: 'accepted' }, 'need BASTIDE_TLS=acme'],
+      ['two kinds at once', { BASTIDE_TLS: 'own', BASTIDE_TLS_KEY: 'x' }, 'makes its own certificate'],
+    ])('is refused with %s', (_, settings, finding) => {
+      expect(() => listening(settings)).toThrow(finding);
+    });
   });
 });

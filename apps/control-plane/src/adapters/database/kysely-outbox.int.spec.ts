@@ -168,7 +168,7 @@ describe('the outbox of notifications on PostgreSQL', () => {
     now += HOUR;
     await deliver();
     expect(await outbox.failingTargets()).toBe(0);
-  });
+  }, 60_000);
 
   it('a message that was being sent when its process was ended is sent by the next one', async () => {
     const { id } = await target();

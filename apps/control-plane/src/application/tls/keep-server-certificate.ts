@@ -25,6 +25,7 @@ export class KeepServerCertificate {
   #served: ServedState | undefined;
   #memory: RenewalMemory | undefined;
   #looking: Promise<void> | undefined;
+  #said: string | undefined;
   readonly #chance: number;
   #apply: ((certificate: ServerCertificate) => void) | undefined;
   #tell: ((events: readonly NotificationEvent[]) => Promise<void>) | undefined;
@@ -102,6 +103,9 @@ export class KeepServerCertificate {
     const failures = (this.#memory?.failures ?? 0) + 1;
     await this.#remember({ failures, nextAt: now + waitAfterFailures(failures, this.random()) });
     const message = error instanceof WorldFailure ? error.failure.message : (error as Error).message;
+    // Files are looked at often, and stay broken until somebody mends them: that is said once.
+    if (!this.source.renew && message === this.#said) return;
+    this.#said = message;
     this.log.error({ err: error, failures }, 'the server certificate could not be renewed; the old one is served on');
     const facts = { name: this.#name(), message: plainLine(message) };
     const key = `certificate-failed/${this.source.kind}/${Math.floor(now / DAY_MS)}`;
@@ -111,6 +115,7 @@ export class KeepServerCertificate {
   }
 
   #serve(certificate: ServerCertificate): void {
+    this.#said = undefined;
     this.#served = { source: this.source.kind, certificate, standIn: false };
     const { fingerprint, notAfter } = certificate;
     this.#apply?.(certificate);

@@ -38,7 +38,7 @@ class ConnectionDto {
 @ApiTags('connection')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto })
-@Needs('account')
+@Needs('viewer')
 @Controller('connection')
 export class ConnectionController {
   constructor(@Inject(SERVED_CERTIFICATE) private readonly served: () => ServedState | undefined) {}

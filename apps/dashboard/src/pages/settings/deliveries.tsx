@@ -1,14 +1,12 @@
-import { Badge, Stack, Table, Text } from '@mantine/core';
+import { Badge, Group, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
-import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatAgo, formatTime } from '../../components/formats.js';
-import { Scroll } from '../../components/scroll.js';
 
 export const DELIVERY_COLOURS: Record<Dto<'DeliveryDto'>['state'], string> = {
   open: 'orange',
@@ -31,33 +29,24 @@ export function Deliveries({ queryKey }: { queryKey: readonly string[] }) {
         rows.length === 0 ? (
           <Text c="dimmed">{t('noDeliveries')}</Text>
         ) : (
-          <Scroll label={t('deliveries')}>
-            <Table verticalSpacing={6}>
-              <Table.Tbody>
-                {rows.map((row) => (
-                  <Table.Tr key={row.id}>
-                    <Table.Td className={cards['moment'] ?? ''}>{formatTime(row.createdAt)}</Table.Td>
-                    <Table.Td>
-                      <Stack gap={0}>
-                        <ForeignText limit={160}>{row.subject}</ForeignText>
-                        <Text size="xs" c="dimmed">
-                          <ForeignText>{row.targetName}</ForeignText>
-                        </Text>
-                      </Stack>
-                    </Table.Td>
-                    <Table.Td>
-                      <Badge color={DELIVERY_COLOURS[row.state]} variant="light" tt="none" radius="sm">
-                        {t(`state.${row.state}`)}
-                      </Badge>
-                    </Table.Td>
-                    <Table.Td>
-                      <Outcome delivery={row} />
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Scroll>
+          <Stack gap="xs" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+            {rows.map((row) => (
+              <Group key={row.id} component="li" className="surface" px="md" py="xs" gap="sm" align="flex-start">
+                <Stack gap={2} miw={0} flex="1 1 16rem">
+                  <Text size="sm">
+                    <ForeignText limit={160}>{row.subject}</ForeignText>
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    <ForeignText>{row.targetName}</ForeignText> · {formatTime(row.createdAt)}
+                  </Text>
+                  <Outcome delivery={row} />
+                </Stack>
+                <Badge color={DELIVERY_COLOURS[row.state]} variant="light" tt="none" radius="sm">
+                  {t(`state.${row.state}`)}
+                </Badge>
+              </Group>
+            ))}
+          </Stack>
         )
       }
     </Answer>
@@ -70,7 +59,7 @@ function Outcome({ delivery }: { delivery: Dto<'DeliveryDto'> }) {
   return (
     <Stack gap={0}>
       {answer ? (
-        <Text size="sm">
+        <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
           <ForeignText limit={200}>{answer}</ForeignText>
         </Text>
       ) : null}

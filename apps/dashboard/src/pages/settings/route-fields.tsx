@@ -36,9 +36,10 @@ export function MailFields({ form, kept }: { form: Form; kept: boolean }) {
         <TextInput label={t('port')} required inputMode="numeric" maw={120} {...form.getInputProps('mail.port')} />
       </Group>
       <Group grow preventGrowOverflow={false} align="flex-start">
-        <TextInput label={t('user')} autoComplete="off" {...form.getInputProps('mail.user')} />
+        <TextInput label={t('user')} autoComplete="off" miw="12rem" {...form.getInputProps('mail.user')} />
         <PasswordInput
           label={t('password')}
+          miw="12rem"
           {...(kept ? { description: t('keep') } : {})}
           autoComplete="new-password"
           {...form.getInputProps('mail.password')}

@@ -54,7 +54,7 @@ export function TargetForm({ before, onDone }: { before?: Target; onDone: (saved
         <TextInput label={t('name')} required data-autofocus autoComplete="off" {...form.getInputProps('name')} />
         {before ? null : (
           <Stack gap={4}>
-            <Text size="sm" fw={500} id={how}>
+            <Text size="sm" fw={600} id={how}>
               {t('how')}
             </Text>
             <SegmentedControl
@@ -102,7 +102,7 @@ function FilterFields({ form }: { form: UseFormReturnType<FormValues> }) {
   const chosen = form.values.sites.length + form.values.kinds.length > 0;
   return (
     <details open={chosen}>
-      <Text component="summary" size="sm" fw={500}>
+      <Text component="summary" size="sm" fw={600}>
         {t('more')}
       </Text>
       <Stack pt="sm">

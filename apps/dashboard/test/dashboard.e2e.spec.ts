@@ -215,7 +215,7 @@ story('the dashboard', () => {
         '/sites/demo',
         '/sites/connect',
         '/audit',
-        ...['', '/sessions', '/people', '/tokens'].map((tab) => `/settings${tab}`),
+        ...['', '/sessions', '/people', '/log-in', '/tokens'].map((tab) => `/settings${tab}`),
       ];
       const findings: string[] = [];
       const cookies = await context.storageState();
@@ -446,7 +446,7 @@ story('the dashboard', () => {
       const keys = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
       const person = await keys.newPage();
       await person.goto(`${base}/catalogue`);
-      await person.getByRole('button', { name: 'Sign in' }).waitFor();
+      await person.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
       await type(person, /^Name/, 'admin');
       await type(person, /^Password/, PASSWORD);
       await person.keyboard.press('Enter');

@@ -46,7 +46,7 @@ export class AccessGuard implements CanActivate {
     if (!declared) throw new Error(`${targets[1]?.name}.${targets[0]?.name} does not declare what it needs`);
     const request = context.switchToHttp().getRequest<PrincipalRequest>();
     refuseOtherSites(request);
-    const principal = await this.#principalOf(request);
+    const principal = await this.#principalOf(request, { open: declared.role === 'anonymous' });
     if (principal) request.principal = principal;
     if (declared.role === 'anonymous') return true;
     if (!principal) {
@@ -72,7 +72,7 @@ export class AccessGuard implements CanActivate {
     const place = await this.#placeOf(declared, request);
     if (allows(principal.grants, role, place)) {
       request.stillAllowed = async () => {
-        const again = await this.#principalOf(request, false);
+        const again = await this.#principalOf(request, { acts: false });
         return again !== undefined && allows(again.grants, role, place);
       };
       return true;
@@ -90,20 +90,28 @@ export class AccessGuard implements CanActivate {
     });
   }
 
-  /** Who guesses tokens or sessions is made to wait, before anything is looked up. `acts`: the request counts as a sign of life of its session. */
-  async #principalOf(request: PrincipalRequest, acts = true): Promise<RequestPrincipal | undefined> {
+  /**
+   * Who guesses tokens or sessions is made to wait, before anything is looked up. A session that was right once and has
+   * ended is no guess. What everybody may ask (`open`) stays open: one logs in with an old cookie too. `acts`: the request
+   * counts as a sign of life of its session.
+   */
+  async #principalOf(
+    request: PrincipalRequest,
+    { open = false, acts = true }: { readonly open?: boolean; readonly acts?: boolean },
+  ): Promise<RequestPrincipal | undefined> {
     const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const cookie = bearer === undefined ? sessionCookie(request) : undefined;
-    const given = bearer ?? cookie;
+    const given = bearer ?? sessionCookie(request);
     if (given === undefined) return undefined;
     const address = request.ip ?? '';
-    if (!this.failures.isKnown(given)) {
-      const retryAfterMs = await this.failures.waitMs(address);
-      if (retryAfterMs > 0) throw throttled(request, retryAfterMs);
+    const known = this.failures.isKnown(given);
+    const retryAfterMs = known ? 0 : await this.failures.waitMs(address);
+    if (retryAfterMs > 0) {
+      if (open) return undefined;
+      throw throttled(request, retryAfterMs);
     }
     const principal = bearer === undefined ? await this.#loggedIn(given, acts) : await this.#ofToken(given);
     if (principal) this.failures.proved(given);
-    else await this.failures.failed(address);
+    else if (!known) await this.failures.failed(address);
     return principal;
   }
 

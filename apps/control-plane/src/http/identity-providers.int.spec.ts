@@ -156,6 +156,12 @@ describe('log-in through an identity provider', () => {
     await server.local('PATCH', `/accounts/${account}`, { disabled: false });
   });
 
+  it('nothing goes past the provider: no passkey of ours for its people', async () => {
+    const { person } = await signIn('eva');
+    await me(person);
+    expect((await person.ask('GET', '/account/passkeys/new')).code).toBe('conflict');
+  });
+
   it('a session from outside ends after twelve hours, however busy', async () => {
     const { person } = await signIn('eva');
     server.now += 11 * 3_600_000;

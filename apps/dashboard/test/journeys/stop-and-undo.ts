@@ -9,7 +9,7 @@ export function stopAndUndo(day: Day): void {
       const keys = await day.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
       const person = await keys.newPage();
       await person.goto(`${day.base}/catalogue`);
-      await person.getByRole('button', { name: 'Sign in' }).waitFor();
+      await person.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
       await type(person, /^Name/, 'admin');
       await type(person, /^Password/, PASSWORD);
       await person.keyboard.press('Enter');

@@ -28,6 +28,8 @@ export class Passkeys {
 
   /** What the browser needs to make one. */
   async begin(account: Account, holder: string, place: PasskeyPlace): Promise<JsonObject> {
+    // A passkey of ours would go past the provider, which decides at each sign-in what its people may do.
+    if (account.origin !== undefined) throw fromProvider();
     const known = await this.store.list(account.id);
     if (known.length >= MOST) {
       throw new Refusal({
@@ -48,6 +50,7 @@ export class Passkeys {
     place: PasskeyPlace,
     made: { readonly name: string; readonly response: JsonObject },
   ): Promise<{ readonly passkey: Passkey; readonly recoveryCodes: readonly string[] }> {
+    if (account.origin !== undefined) throw fromProvider();
     const challenge = this.ceremony.read(made.response)?.challenge ?? '';
     await this.challenges.take(challenge, ['passkey-new'], holder);
     const verified = await this.ceremony.verifyRegistration(made.response, challenge, place);
@@ -133,6 +136,14 @@ export class Passkeys {
 
 /** Nothing else proves who it is, so the device must have checked. */
 const isAlone = (purpose: Question): boolean => purpose !== 'passkey-second-factor';
+
+const fromProvider = (): Refusal =>
+  new Refusal({
+    code: 'conflict',
+    subject: 'passkeys',
+    message: 'Your account comes from an identity provider, which decides at each sign-in what you may do.',
+    remedy: 'Set a passkey up at the provider.',
+  });
 
 const unknown = (id: string): Refusal =>
   new Refusal({

@@ -35,7 +35,13 @@ export class Sessions {
   ) {}
 
   /** `instead`: the session that the browser had before; its token must not live on (session fixation). */
-  async open(account: Account, origin: Origin, instead?: Session, provider?: string): Promise<OpenSession> {
+  async open(
+    account: Account,
+    origin: Origin,
+    instead?: Session,
+    // Whoever comes from a provider is its guest, by whatever door.
+    provider: string | undefined = account.origin,
+  ): Promise<OpenSession> {
     const now = this.clock.now();
     await this.store.sweep(now, now - IDLE_MS);
     const token = this.random.generate({ length: 43, alphabet: 'base64url' });

@@ -38,9 +38,11 @@ export function AccountSection({ session }: { session: Dto<'SessionDto'> & { acc
           <Password />
         </Section>
       ) : null}
-      <Section title={t('passkeys')}>
-        <PasskeysSection />
-      </Section>
+      {account.origin ? null : (
+        <Section title={t('passkeys')}>
+          <PasskeysSection />
+        </Section>
+      )}
       {session.hasPassword ? (
         <Section title={t('authenticator')}>
           <AuthenticatorSection on={totp} />

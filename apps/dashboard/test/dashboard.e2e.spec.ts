@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { Demo } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser, trustingBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
+import { domainJourney } from './domain-journey.js';
 import { press, tabTo, type } from './keyboard.js';
 
 /**
@@ -355,6 +356,8 @@ story('the dashboard', () => {
     },
     8 * 60_000,
   );
+
+  domainJourney({ demo, page: () => page, base: () => base, runEnds });
 
   it(
     'goes on where it was when the control plane was away and when the session has ended',

@@ -1782,6 +1782,8 @@ export interface components {
         SiteDetailDto: {
             name: string;
             domain: string;
+            /** @description Domain that parts of the site still stand in: its change was broken off, or is under way. */
+            leaving?: string;
             country: string;
             adminEmail: string;
             /** @description site.yaml; holds no secret. */

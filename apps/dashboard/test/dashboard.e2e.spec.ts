@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Day } from './day.js';
 import { change } from './journeys/change.js';
+import { domain } from './journeys/domain.js';
 import { drift } from './journeys/drift.js';
 import { firstRun } from './journeys/first-run.js';
 import { hostile } from './journeys/hostile.js';
@@ -35,6 +36,7 @@ story('the dashboard', () => {
   drift(day);
   screens(day);
   change(day);
+  domain(day);
   interruptions(day);
   remove(day);
   terminal(day);

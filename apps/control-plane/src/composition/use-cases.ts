@@ -157,7 +157,15 @@ export const useCases: Provider[] = [
     http.KEEP_CHECKS,
     [STEP_WORLD, http.CHECK_HISTORY, http.RUN_STORE, NEW_ID, CLOCK, LOG],
     (world: StepWorld, history: CheckHistory, runs: RunStore, newId: NewId, clock: Clock, log: Logger) =>
-      new KeepChecks(new CheckStack(world, newId, () => clock.now()), history, world.stacks, runs, clock, log),
+      new KeepChecks(
+        new CheckStack(world, newId, () => clock.now()),
+        history,
+        world.stacks,
+        runs,
+        world.plans,
+        clock,
+        log,
+      ),
   ),
   from(
     http.DESCRIBE_STACK,

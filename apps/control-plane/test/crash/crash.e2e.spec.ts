@@ -145,7 +145,8 @@ describe('an install of team whose workers die', () => {
     // On the way back it is cancelled; the domain it came from is the way out, and asking again finishes it.
     await staff({ count: 1, world, hookMs: 150 });
     const back = await product.changeDomain('town', 'town.test');
-    await expect(product.begin({ site: 'town', stack: 'team' })).rejects.toThrow('stack.busy');
+    // Busy; or what its plan rests on has changed while it was made.
+    await expect(product.begin({ site: 'town', stack: 'team' })).rejects.toThrow(/stack\.busy|plan\.stale/);
     await delay(600);
     await product.ask('POST', `/runs/${back.run}/cancel`, {});
     await product.ends(back.run, 'cancelled', 60_000);

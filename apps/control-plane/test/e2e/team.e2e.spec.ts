@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { moduleStories } from '../modules/module-stories.js';
 import { Demo } from './demo.js';
 import { domainStory } from './domain-story.js';
@@ -174,9 +175,15 @@ story('the blueprint team on a fresh lab', () => {
       await demo.start('team', 5);
       const plan = (await demo.cli('plan', 'team')).json();
       expect(plan.steps).toEqual([]);
-      expect(
-        (await new Person(gateway, ca).signIn('https://wiki.town.example/notes:first', 'admin', adminPassword)).body,
-      ).toContain('Written by the end-to-end test');
+      // Guests have booted; their services may take a moment longer.
+      const signIn = () =>
+        new Person(gateway, ca).signIn('https://wiki.town.example/notes:first', 'admin', adminPassword);
+      let page = await signIn();
+      for (let turn = 0; page.status === 502 && turn < 20; turn += 1) {
+        await delay(2_000);
+        page = await signIn();
+      }
+      expect(page.body).toContain('Written by the end-to-end test');
     },
     6 * 60_000,
   );

@@ -39,7 +39,9 @@ export function screens(day: Day): void {
         '/sites/demo',
         '/sites/connect',
         '/audit',
-        ...['', '/sessions', '/people', '/log-in', '/tokens', '/notifications', '/connection'].map((tab) => `/settings${tab}`),
+        ...['', '/sessions', '/people', '/log-in', '/tokens', '/notifications', '/connection'].map(
+          (tab) => `/settings${tab}`,
+        ),
       ];
       const findings: string[] = [];
       const signedIn = await day.context.storageState();

@@ -4,6 +4,7 @@ import type { Plan } from '../../domain/plan/plan.js';
 import { Refusal } from '../../domain/problem.js';
 import {
   type DomainOrder,
+  domainLeftBehind,
   type HandSetValue,
   handSetValues,
   isDomain,
@@ -85,10 +86,9 @@ export class ChangeDomain {
   }
 }
 
-/** A domain that a change, broken off, has not got rid of. */
+/** The domain that is still to be left; the site's own where only relations and configuration are still to be made anew. */
 function leftBehind({ guests, instances, bindings }: RecordedSite, domain: string): string | undefined {
-  const names = guests.flatMap(({ spec, formerDomains = [] }) => [spec.domain, ...formerDomains]);
-  const other = names.find((name) => name !== domain);
+  const other = domainLeftBehind({ guests }, domain);
   if (other !== undefined) return other;
   const open =
     bindings.some(({ offerDigest }) => offerDigest === '') ||

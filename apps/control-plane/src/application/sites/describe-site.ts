@@ -1,4 +1,5 @@
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { domainLeftBehind } from '../../domain/site/domain-change.js';
 import type { Site } from '../../domain/site/site.js';
 import type { ObservedNode, ObservedStorage } from '../../domain/stack/observed.js';
 import type { Clock } from '../clock.port.js';
@@ -28,10 +29,15 @@ export class DescribeSite {
     private readonly clock: Pick<Clock, 'now'>,
   ) {}
 
-  async execute(
-    name: string,
-  ): Promise<{ readonly site: Site; readonly stacks: number; readonly substrates: readonly SubstrateView[] }> {
+  async execute(name: string): Promise<{
+    readonly site: Site;
+    readonly stacks: number;
+    readonly substrates: readonly SubstrateView[];
+    /** Domain that the site still has parts in: its change to the present one was broken off. */
+    readonly leaving?: string;
+  }> {
     const site = await this.#site(name);
+    const leaving = domainLeftBehind(await this.stacks.recorded(name), site.domain);
     const stacks = (await this.stacks.listStacks(name)).filter((stack) => stack.state === 'present').length;
     const substrates = await Promise.all(
       Object.entries(site.substrates).map(async ([substrate, { endpoint, fingerprint }]): Promise<SubstrateView> => {
@@ -57,7 +63,7 @@ export class DescribeSite {
         }
       }),
     );
-    return { site, stacks, substrates };
+    return { site, stacks, substrates, ...(leaving ? { leaving } : {}) };
   }
 
   /** Trusts another certificate from now on: the admin has compared it on the node itself. */

@@ -12,6 +12,7 @@ import {
   module,
   observedLab,
   requires,
+  SITE,
   wantedStack,
 } from './testing/sample-site.js';
 
@@ -88,6 +89,26 @@ describe('whatever modules a blueprint is composed of', () => {
         planning.apply({ ...wanted, state: 'removed' });
         expect(planning.world.recorded).toMatchObject({ instances: [], guests: [], bindings: [] });
         expect(planning.world.observed.lab1?.guests).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  it('another domain, also when its change is broken off anywhere or turned back, ends where the next plan is empty', () => {
+    fc.assert(
+      fc.property(composition, fc.nat(60), fc.boolean(), (catalogue, count, back) => {
+        const planning = new Planning(sha256, undefined, { catalogue });
+        planning.apply(wanted);
+        const below = (domain: string) => ({ site: { ...SITE, domain } });
+        const into = (domain: string) => ({
+          ...below(domain),
+          orders: { domain: { from: SITE.domain, to: domain, rewrite: true, values: [] } },
+        });
+        planning.apply(wanted, into('town.example'), count);
+        const end = back ? SITE.domain : 'town.example';
+        planning.apply(wanted, into(end));
+        expect(ids(planning.plan(wanted, below(end)))).toEqual([]);
+        expect(planning.world.recorded.guests.filter(({ spec }) => spec.domain !== end)).toEqual([]);
       }),
       RUNS,
     );

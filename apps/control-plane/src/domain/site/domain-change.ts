@@ -1,5 +1,5 @@
 import type { Json } from '../ids.js';
-import type { WantedStack } from '../stack/stack.js';
+import type { RecordedSite, WantedStack } from '../stack/stack.js';
 import type { Site } from './site.js';
 
 /** A site gets another domain. Part of the plan's orders: once the run is through, nothing of it stays wanted. */
@@ -65,6 +65,13 @@ export function movedStack(
     parameters: rewritten(stack.parameters, from, to) as WantedStack['parameters'],
     config: rewritten(stack.config, from, to) as WantedStack['config'],
   };
+}
+
+/** A domain that a change, broken off, has not got rid of: guests stand in it, or their data names it. */
+export function domainLeftBehind({ guests }: Pick<RecordedSite, 'guests'>, domain: string): string | undefined {
+  return guests
+    .flatMap(({ spec, formerDomains = [] }) => [spec.domain, ...formerDomains])
+    .find((name) => name !== domain);
 }
 
 /** Values that name the old domain because somebody typed it; what follows the site by itself is not among them. */

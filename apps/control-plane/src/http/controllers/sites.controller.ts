@@ -133,10 +133,11 @@ export class SitesController {
   @Needs('viewer', { site: 'param:name' })
   @ApiOkResponse({ type: SiteDetailDto })
   async get(@Param('name') name: string): Promise<SiteDetailDto> {
-    const { site, stacks, substrates } = await this.describe.execute(name);
+    const { site, stacks, substrates, leaving } = await this.describe.execute(name);
     return {
       name: site.name,
       domain: site.domain,
+      ...(leaving ? { leaving } : {}),
       country: site.country,
       adminEmail: site.adminEmail,
       document: this.renderSite(site),

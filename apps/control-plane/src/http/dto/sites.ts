@@ -44,6 +44,10 @@ export class ZoneDto {
 export class SiteDetailDto {
   @ApiProperty() name!: string;
   @ApiProperty() domain!: string;
+  @ApiPropertyOptional({
+    description: 'Domain that parts of the site still stand in: its change was broken off, or is under way.',
+  })
+  leaving?: string;
   @ApiProperty() country!: string;
   @ApiProperty() adminEmail!: string;
   @ApiProperty({ description: 'site.yaml; holds no secret.' }) document!: string;

@@ -37,11 +37,11 @@ export function DomainSection({ site }: { site: Dto<'SiteDetailDto'> }) {
       ),
   });
   const plan = useMutation({
-    mutationFn: () =>
+    mutationFn: (to: string) =>
       ask(
         api.POST('/api/v1/sites/{name}/domain', {
           params: { path: { name: site.name } },
-          body: { domain: asked, rewrite: !keep },
+          body: { domain: to, rewrite: !keep },
         }),
       ),
     onSuccess: (made) => void navigate(paths.plan(made.id)),
@@ -52,13 +52,34 @@ export function DomainSection({ site }: { site: Dto<'SiteDetailDto'> }) {
   const seen = known ? outlook.data : undefined;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (seen && allowed) plan.mutate();
+    if (seen && allowed) plan.mutate(asked);
   };
   return (
     <Section title={t('domain.title')}>
       <Text size="sm" c="dimmed">
         {t('domain.about', { domain: site.domain })}
       </Text>
+      {site.leaving ? (
+        <Alert color="orange" title={t('domain.unfinished', { domain: site.leaving })}>
+          <Stack gap="xs">
+            <Text size="sm">{t('domain.unfinishedText', { domain: site.leaving })}</Text>
+            <Group>
+              <Button size="xs" disabled={!allowed} loading={plan.isPending} onClick={() => plan.mutate(site.domain)}>
+                {t('domain.finish')}
+              </Button>
+              <Button
+                size="xs"
+                variant="default"
+                disabled={!allowed}
+                loading={plan.isPending}
+                onClick={() => plan.mutate(site.leaving ?? '')}
+              >
+                {t('domain.turnBack', { domain: site.leaving })}
+              </Button>
+            </Group>
+          </Stack>
+        </Alert>
+      ) : null}
       <form onSubmit={submit}>
         <Stack maw={620} gap="sm">
           <TextInput

@@ -224,10 +224,18 @@ function hookSteps(draft: Draft, member: Member, guest: MemberGuest): void {
   const after = [...configured, ...configures, ...own('ready-again'), ...served];
   if (work.renameHook.length > 0) addHook(draft, guest, 'rename', after);
   if (work.check && hasHook(member, 'check')) {
-    const carried = member.guests.map((g) => stepIds.hook(draft, 'rename', g));
+    // Whoever carries data over may restart its service; nobody is looked at through it meanwhile.
+    const around = isRenamed(member) ? [member, ...neighboursOf(draft, member)] : [member];
+    const carried = around.flatMap((m) => m.guests.map((g) => stepIds.hook(draft, 'rename', g)));
     addHook(draft, guest, 'check', [...after, ...carried]);
   }
 }
+
+/** At the other ends of its relations. */
+const neighboursOf = (draft: Draft, member: Member): readonly Member[] =>
+  [...draft.bindings, ...draft.reprovided].flatMap((b) =>
+    b.provider === member ? [b.consumer] : b.consumer === member ? [b.provider] : [],
+  );
 
 function fetchSteps(draft: Draft, member: Member): string[] {
   return Object.entries(member.manifest?.artifacts ?? {}).map(([name, artifact]) => {

@@ -7,6 +7,7 @@ import { checks } from './migrations/0010-checks.js';
 import { auditFailed } from './migrations/0011-audit-failed.js';
 import { ignoredDrift } from './migrations/0040-ignored-drift.js';
 import { runAddress } from './migrations/0041-run-address.js';
+import { archivedStacks } from './migrations/0042-archived-stacks.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-audit-failed': auditFailed,
   '0040-ignored-drift': ignoredDrift,
   '0041-run-address': runAddress,
+  '0042-archived-stacks': archivedStacks,
 };
 
 /**

@@ -32,7 +32,7 @@ export class DescribeSite {
     name: string,
   ): Promise<{ readonly site: Site; readonly stacks: number; readonly substrates: readonly SubstrateView[] }> {
     const site = await this.#site(name);
-    const stacks = (await this.stacks.listStacks(name)).filter((stack) => stack.state === 'present').length;
+    const stacks = (await this.stacks.listStacks(name)).filter((stack) => stack.state !== 'removed').length;
     const substrates = await Promise.all(
       Object.entries(site.substrates).map(async ([substrate, { endpoint, fingerprint }]): Promise<SubstrateView> => {
         const about = { name: substrate, endpoint, fingerprint };

@@ -4,6 +4,7 @@ import { digestOf } from '../module/hash.js';
 import type { Reservation } from '../stack/stack.js';
 import type { Draft, PlanInput } from './draft.js';
 import { allocate } from './passes/allocate.js';
+import { archive } from './passes/archive.js';
 import { basis } from './passes/basis.js';
 import { bind } from './passes/bind.js';
 import { blastRadius } from './passes/blast-radius.js';
@@ -36,13 +37,16 @@ const GROUPS: readonly (readonly ((draft: Draft) => void)[])[] = [
   [firewall, deriveSteps, capacity],
 ];
 
+/** A stack that is archived is not composed anew: what is recorded of it is stopped, as it is. */
+const TO_ARCHIVE: typeof GROUPS = [[validate, archive]];
+
 /**
  * The difference between what is wanted and what is, as a plan. Pure: equal inputs give equal plans. A plan with an error
  * among its findings has no steps; an empty plan without one means that nothing is to be done.
  */
 export function makePlan(input: PlanInput): Plan {
   const draft = newDraft(input);
-  for (const group of GROUPS) {
+  for (const group of input.wanted.state === 'archived' ? TO_ARCHIVE : GROUPS) {
     for (const pass of group) pass(draft);
     if (hasErrors(draft.findings)) break;
   }
@@ -83,7 +87,8 @@ const hashPlan = (
 };
 
 function operationOf(draft: Draft): Plan['operation'] {
-  if (draft.input.wanted.state === 'removed') return 'remove';
+  const { state } = draft.input.wanted;
+  if (state !== 'present') return state === 'removed' ? 'remove' : 'archive';
   return draft.index.own.size === 0 ? 'install' : 'change';
 }
 

@@ -71,7 +71,9 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
       />
     );
   const well =
-    data.stacks.length > 0 && data.todos.length === 0 && data.stacks.every(({ health }) => health === 'healthy');
+    data.stacks.length > 0 &&
+    data.todos.length === 0 &&
+    data.stacks.every(({ health }) => health === 'healthy' || health === 'archived');
   return (
     <>
       {data.todos.length > 0 ? <Todos todos={data.todos} stacks={data.stacks} /> : null}
@@ -200,7 +202,11 @@ function StackCard({ summary }: { summary: Dto<'StackSummaryDto'> }) {
         ))}
       </Group>
       <Text size="xs" c="dimmed" mt="auto">
-        {summary.checkedAt ? t('checked', { ago: formatAgo(summary.checkedAt, Date.now()) }) : t('neverChecked')}
+        {summary.health === 'archived'
+          ? t('archived')
+          : summary.checkedAt
+            ? t('checked', { ago: formatAgo(summary.checkedAt, Date.now()) })
+            : t('neverChecked')}
         {summary.failingChecks > 0 ? ` · ${t('failingChecks', { count: summary.failingChecks })}` : ''}
       </Text>
     </div>

@@ -70,10 +70,8 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         }
       />
     );
-  const well =
-    data.stacks.length > 0 &&
-    data.todos.length === 0 &&
-    data.stacks.every(({ health }) => health === 'healthy' || health === 'archived');
+  const awake = data.stacks.filter(({ health }) => health !== 'archived');
+  const well = awake.length > 0 && data.todos.length === 0 && awake.every(({ health }) => health === 'healthy');
   return (
     <>
       {data.todos.length > 0 ? <Todos todos={data.todos} stacks={data.stacks} /> : null}
@@ -81,7 +79,7 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         <Group gap="xs" wrap="nowrap" data-all-well>
           <IconCircleCheck size={22} aria-hidden color="var(--mantine-color-green-7)" />
           <Text>
-            <b>{t('allWell')}</b> {t('allWellText', { count: data.stacks.length })}
+            <b>{t('allWell')}</b> {t('allWellText', { count: awake.length })}
           </Text>
         </Group>
       ) : null}

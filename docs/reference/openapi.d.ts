@@ -1687,7 +1687,7 @@ export interface components {
             stackName: string;
             site: string;
             /** @enum {string} */
-            operation: "install" | "change" | "remove";
+            operation: "install" | "change" | "archive" | "remove";
             steps: components["schemas"]["PlannedStepDto"][];
             findings: components["schemas"]["DiagnosticDto"][];
             blastRadius: components["schemas"]["TouchedDto"][];
@@ -1868,6 +1868,8 @@ export interface components {
             rotate?: string[];
             /** @description Differences between record and world that are put back, once: instance.guest.field. */
             restore?: string[];
+            /** @description Plan to stop and keep it; any other plan wakes it. */
+            archive?: boolean;
             /** @description Plan the removal of the stack. */
             remove?: boolean;
         };
@@ -1882,7 +1884,7 @@ export interface components {
             stackName: string;
             site: string;
             /** @enum {string} */
-            operation: "install" | "change" | "remove";
+            operation: "install" | "change" | "archive" | "remove";
             /** @enum {string} */
             state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "undoing" | "undone" | "left";
             createdAt: number;
@@ -1901,7 +1903,7 @@ export interface components {
             blueprint: string;
             blueprintVersion: string;
             /** @enum {string} */
-            state: "present" | "removed";
+            state: "present" | "archived" | "removed";
             /** @description Its newest run. */
             latestRun?: components["schemas"]["RunDto"];
         };
@@ -1915,7 +1917,7 @@ export interface components {
             /** @description Of its blueprint. */
             title: string;
             /** @enum {string} */
-            health: "healthy" | "failing" | "unknown" | "changing" | "failed";
+            health: "healthy" | "failing" | "unknown" | "changing" | "failed" | "archived";
             checkedAt?: number;
             failingChecks: number;
             links: components["schemas"]["LinkDto"][];

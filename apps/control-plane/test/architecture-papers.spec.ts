@@ -68,10 +68,13 @@ describe('the page of commands', () => {
   it('has every command, under its noun', () => {
     const named = sources.flatMap((source) => {
       const nouns = new Map(
-        [...source.matchAll(/const (\w+) = program\s*\.command\('(\w+)'\)/g)].map(([, name, noun]) => [name!, noun!]),
+        [...source.matchAll(/const (\w+) = (program|stack)\s*\.command\('(\w+)'\)/g)].map(([, name, above, noun]) => [
+          name!,
+          above === 'program' ? noun! : `${above} ${noun}`,
+        ]),
       );
       return [...source.matchAll(/(\w+)\s*\.command\('(\w+)'\)/g)]
-        .filter(([, , word]) => ![...nouns.values()].includes(word!))
+        .filter(([, , word]) => ![...nouns.values()].some((noun) => noun.split(' ').at(-1) === word))
         .map(([, owner, word]) => (owner === 'program' ? word! : `${nouns.get(owner!) ?? owner} ${word}`));
     });
     expect(named.length).toBeGreaterThan(18);

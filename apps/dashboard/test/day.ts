@@ -19,8 +19,8 @@ interface SeenGuest {
  * order and leave to each other what stands here. E2E_SCREENSHOTS=folder keeps pictures.
  */
 export class Day {
-  readonly demo = new Demo(`dash${process.pid % 1000}`, 100 + ((process.pid + 31) % 100));
   readonly #catalogue = hostileCatalogue();
+  readonly demo = new Demo(`dash${process.pid % 1000}`, 100 + ((process.pid + 31) % 100), this.#catalogue.env);
   #browser: Browser | undefined;
   #context: BrowserContext | undefined;
   #page: Page | undefined;
@@ -31,7 +31,6 @@ export class Day {
   run = '';
 
   async begin(): Promise<void> {
-    Object.assign(process.env, this.#catalogue.env);
     await this.demo.start('none', 6);
     this.#browser = await plainBrowser();
     this.#context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
@@ -46,8 +45,6 @@ export class Day {
     await this.#browser?.close();
     await this.demo.clear();
     this.#catalogue.remove();
-    delete process.env.BASTIDE_MODULES;
-    delete process.env.BASTIDE_BLUEPRINTS;
   }
 
   get base(): string {

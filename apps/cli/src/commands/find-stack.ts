@@ -9,7 +9,7 @@ export async function findStack({ connection }: Session, site: string, name: str
   const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: {} } }));
   return (
     stacks.find((stack) => stack.id === name) ??
-    stacks.find((stack) => stack.state === 'present' && stack.site === site && stack.name === name)
+    stacks.find((stack) => stack.state !== 'removed' && stack.site === site && stack.name === name)
   );
 }
 

@@ -139,7 +139,7 @@ export function addStackCommands(program: Command): void {
     .action(
       withSession(async ({ connection, format }, options: { all?: boolean }) => {
         const stacks = take(await connection.api.GET('/api/v1/stacks', { params: { query: {} } })).filter(
-          (entry) => options.all || entry.state === 'present',
+          (entry) => options.all || entry.state !== 'removed',
         );
         show(format, stacks, () =>
           table(
@@ -234,6 +234,19 @@ export function addStackCommands(program: Command): void {
           ),
         );
         return results.every((entry) => entry.healthy) ? EXIT.ok : EXIT.runFailed;
+      }),
+    );
+  for (const [verb, archive, about] of [
+    ['archive', true, 'stop its guests and keep all of it'],
+    ['wake', false, 'start an archived stack again'],
+  ] as const)
+    runOptions(
+      stack.command(verb).argument('<stack>').option('--site <name>', 'site', 'demo').description(about),
+    ).action(
+      withSession(async (session, name: string, options: WantedOptions) => {
+        const found = await stackOrFail(session, options.site, name);
+        const body = { site: found.site, stack: found.name, ...(archive ? { archive } : {}) };
+        return carryOut(session, take(await session.connection.api.POST('/api/v1/plans', { body })), options);
       }),
     );
   runOptions(

@@ -75,6 +75,16 @@ export function substrateConformance(name: string, open: () => Promise<Substrate
     };
     const find = (guest: GuestId) => world.substrate.findGuest(guest, context());
 
+    it_('lets a guest rest over a restart of its node, and wakes it again', async () => {
+      const owned = await create(given());
+      const starts = async () => (await world.substrate.guestSettings(owned.guest, owned.at, context()))?.startsAtBoot;
+      await world.substrate.setStartsAtBoot(owned, false, context());
+      await world.substrate.setStartsAtBoot(owned, false, context());
+      expect(await starts()).toBe(false);
+      await world.substrate.setStartsAtBoot(owned, true, context());
+      expect(await starts()).toBe(true);
+    });
+
     it_('tells how one of our guests is set and whose it is', async () => {
       const made = given();
       const { guest, at } = await create(made);

@@ -21,6 +21,8 @@ export class Demo {
   constructor(
     private readonly labName: string,
     private readonly network: number,
+    /** On top of our own environment. */
+    private readonly env: Readonly<Record<string, string>> = {},
   ) {
     // The private PostgreSQL runs as a user of its own, which has to pass through.
     chmodSync(this.state, 0o711);
@@ -48,7 +50,7 @@ export class Demo {
         '--lab-name',
         this.labName,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } },
     );
     this.#process = child;
     child.stdout.on('data', (data: Buffer) => (this.output += data.toString()));

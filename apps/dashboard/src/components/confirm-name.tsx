@@ -9,6 +9,7 @@ export function ConfirmName({
   label,
   busy,
   disabledReason,
+  colour = 'red',
   onConfirm,
 }: {
   name: string;
@@ -16,6 +17,7 @@ export function ConfirmName({
   label: string;
   busy: boolean;
   disabledReason?: string | undefined;
+  colour?: string;
   onConfirm: () => void;
 }) {
   const { t } = useTranslation('shell');
@@ -30,7 +32,7 @@ export function ConfirmName({
         autoComplete="off"
       />
       <Button
-        color="red"
+        color={colour}
         w="fit-content"
         loading={busy}
         disabled={typed !== name || disabledReason !== undefined}

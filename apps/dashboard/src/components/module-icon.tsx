@@ -9,5 +9,5 @@ import cards from './cards.module.css';
 export function ModuleIcon({ name, icon, size = 32 }: { name: string; icon?: string | undefined; size?: number }) {
   if (!icon) return <IconBox size={size} stroke={1.3} aria-hidden className={cards['picture']} />;
   const src = `${baseUrl}/api/v1/catalogue/modules/${encodeURIComponent(name)}/icon?v=${icon.slice(0, 12)}`;
-  return <img src={src} alt="" width={size} height={size} loading="lazy" className={cards['picture']} />;
+  return <img src={src} alt="" width={size} height={size} className={cards['picture']} />;
 }

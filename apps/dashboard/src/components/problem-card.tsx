@@ -6,7 +6,9 @@ import { ForeignText } from './foreign-text.js';
 
 /** What went wrong, what it was about and what helps: the server's own words. */
 export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
-  const { t } = useTranslation(['shell', 'problems']);
+  const { t } = useTranslation('shell');
+  // Headlines may come late or never, for instance when the server is away: that must not hide the problem.
+  const { t: headline } = useTranslation('problems', { useSuspense: false });
   const away = problem.code === 'server.unreachable';
   return (
     <Alert
@@ -15,7 +17,7 @@ export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: 
       title={
         away
           ? t('problem.unreachable')
-          : t(`problems:${problem.code.replaceAll('.', '_')}`, { defaultValue: t('problem.title') })
+          : headline(problem.code.replaceAll('.', '_'), { defaultValue: t('problem.title') })
       }
       role="alert"
     >

@@ -11,7 +11,8 @@ export type ShownState =
   | 'healthy'
   | 'failing'
   | 'unknown'
-  | 'changing';
+  | 'changing'
+  | 'archived';
 
 /** A colour of the theme per state; the word stands beside it, colour alone says nothing. */
 export const STATE_COLOURS: Record<ShownState, string> = {
@@ -34,6 +35,7 @@ export const STATE_COLOURS: Record<ShownState, string> = {
   failing: 'red',
   unknown: 'gray',
   changing: 'blue',
+  archived: 'gray',
 };
 
 /** A state as a word on its colour. */

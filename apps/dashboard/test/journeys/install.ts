@@ -30,7 +30,7 @@ export function install(day: Day): void {
         .waitFor();
       await day.click(/Make the plan/);
       await day.page.waitForURL('**/plans/**');
-      await day.main().locator('[data-touched-kinds]').getByText('1 Guests').waitFor();
+      await day.main().locator('[data-touched-kinds]').getByText('Guests: 1').waitFor();
       await day.main().getByText('memo-memo (lab/').first().waitFor();
       await day.click(/^Apply$/);
       await day.page.waitForURL('**/runs/**');

@@ -107,7 +107,7 @@ export class KyselyStackStore implements StackStore {
           // A removed stack counts as long as something of it is recorded.
           const stacks = await tx
             .selectFrom('stacks')
-            .select(['id', 'name'])
+            .select(['id', 'name', 'state'])
             .where('site', '=', site)
             .where(
               sql<boolean>`(state <> 'removed' or exists (select from instances i where i.stack = stacks.id)
@@ -126,7 +126,11 @@ export class KyselyStackStore implements StackStore {
             .execute();
           const words = await tx.selectFrom('ignored_drift').selectAll().where('site', '=', site).execute();
           return {
-            stacks,
+            stacks: stacks.map(({ id, name, state }) => ({
+              id,
+              name,
+              ...(state === 'archived' ? { archived: true as const } : {}),
+            })),
             instances: instances.map(({ body }) => body),
             guests: guests.map(({ body }) => body),
             bindings: bindings.map(({ body }) => body),

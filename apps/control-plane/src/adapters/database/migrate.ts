@@ -11,6 +11,7 @@ import { deviceLogIns } from './migrations/0022-device-log-ins.js';
 import { notifications } from './migrations/0025-notifications.js';
 import { ignoredDrift } from './migrations/0040-ignored-drift.js';
 import { runAddress } from './migrations/0041-run-address.js';
+import { archivedStacks } from './migrations/0042-archived-stacks.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -27,6 +28,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0025-notifications': notifications,
   '0040-ignored-drift': ignoredDrift,
   '0041-run-address': runAddress,
+  '0042-archived-stacks': archivedStacks,
 };
 
 /**

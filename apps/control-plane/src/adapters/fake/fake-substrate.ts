@@ -199,6 +199,15 @@ export class FakeSubstrate implements Substrate {
     await this.#change('destroyGuest', owned, context, destroy, 'gone is fine');
   }
 
+  async setStartsAtBoot(owned: OwnedGuest, starts: boolean, context: CallContext): Promise<void> {
+    await this.#change('setStartsAtBoot', owned, context, async (guest) => {
+      if ((guest.startsAtBoot ?? false) === starts) return;
+      await context.fence();
+      guest.startsAtBoot = starts;
+      this.deeds.push(`starts at boot ${guest.vmid} ${starts}`);
+    });
+  }
+
   async resizeGuest(
     owned: OwnedGuest,
     size: { cpus: number; memoryMiB: number; reboot: boolean },

@@ -109,6 +109,19 @@ async function untilStatus(connection: Connection, found: Found, wanted: Status,
   );
 }
 
+export async function setStartsAtBoot(
+  connection: Connection,
+  guest: OwnedGuest,
+  starts: boolean,
+  context: CallContext,
+): Promise<void> {
+  await unlocked(connection, guest, context, async ({ at, config }) => {
+    if ((Number(config.onboot ?? 0) === 1) === starts) return;
+    await context.fence();
+    await guestApi(connection, at, context).config.$put({ onboot: starts ? 1 : 0, digest: config.digest } as never);
+  });
+}
+
 export async function resizeGuest(
   connection: Connection,
   guest: OwnedGuest,

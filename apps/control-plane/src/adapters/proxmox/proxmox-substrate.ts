@@ -27,7 +27,7 @@ import { readHostKeys } from './host-keys.js';
 import { ensureImage, type ImageWanted } from './images.js';
 import { moveGuest } from './move-guest.js';
 import { observe } from './observe.js';
-import { resizeGuest, startGuest, stopGuest } from './power.js';
+import { resizeGuest, setStartsAtBoot, startGuest, stopGuest } from './power.js';
 import { type ClientOptions, ProxmoxClient } from './proxmox-client.js';
 import { setSearchDomain } from './search-domain.js';
 import { removeSnapshot, rollbackGuest, snapshotGuest } from './snapshots.js';
@@ -99,6 +99,10 @@ export class ProxmoxSubstrate implements Substrate {
 
   destroyGuest(at: OwnedGuest, context: CallContext): Promise<void> {
     return destroyGuest(this.#connection, at, context);
+  }
+
+  setStartsAtBoot(at: OwnedGuest, starts: boolean, context: CallContext): Promise<void> {
+    return setStartsAtBoot(this.#connection, at, starts, context);
   }
 
   resizeGuest(

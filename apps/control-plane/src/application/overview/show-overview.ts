@@ -77,7 +77,7 @@ export class ShowOverview {
       this.catalogue.load(),
       this.runs.list({ limit: LOOK_BACK }),
     ]);
-    const visible = stacks.filter((stack) => stack.state === 'present' && sees(stack.site));
+    const visible = stacks.filter((stack) => stack.state !== 'removed' && sees(stack.site));
     const summaries = await Promise.all(
       visible.map(async (stack): Promise<StackSummary> => {
         const [run, view] = await Promise.all([this.runs.latestOf(stack.id), this.showStack.execute(stack.id)]);
@@ -89,11 +89,12 @@ export class ShowOverview {
         return {
           stack,
           title: blueprint?.title ?? stack.blueprint.name,
-          health: stackHealth(run, looks),
+          health: healthOf(stack, stackHealth(run, looks)),
           ...(checkedAt > 0 ? { checkedAt } : {}),
           failingChecks: looks.filter((look) => !look.healthy).length,
           ...(run ? { latestRun: run } : {}),
-          links: run?.operation === 'install' && run.state !== 'succeeded' ? [] : view.links,
+          links:
+            stack.state === 'archived' || (run?.operation === 'install' && run.state !== 'succeeded') ? [] : view.links,
         };
       }),
     );
@@ -122,6 +123,10 @@ export class ShowOverview {
       .slice(0, RECENT);
   }
 }
+
+/** At rest nobody asks how its apps fare; a run that did not end well is told all the same. */
+const healthOf = (stack: WantedStack, health: StackHealth): StackHealth =>
+  stack.state === 'archived' && health !== 'failed' && health !== 'changing' ? 'archived' : health;
 
 /** What waits for the admin. Each goes away by what it asks for. */
 function todosOf({ stack, health, failingChecks, latestRun, checkedAt }: StackSummary): readonly OverviewTodo[] {

@@ -24,6 +24,8 @@ export interface StackRequest {
   readonly rotate?: Orders['rotate'];
   /** Differences that are put back; once. */
   readonly restore?: Orders['restore'];
+  /** Its guests are stopped and kept. Any other plan of an archived stack wakes it. */
+  readonly archive?: boolean;
   readonly remove?: boolean;
 }
 
@@ -62,9 +64,9 @@ export class MakePlan {
   async #wanted(request: StackRequest): Promise<WantedStack> {
     const { world } = this;
     const existing = await world.stacks.findStack(request.site, request.name);
-    if (request.remove) {
+    if (request.remove || request.archive) {
       if (!existing) throw unknownStack(request);
-      return { ...existing, state: 'removed' };
+      return { ...existing, state: request.remove ? 'removed' : 'archived' };
     }
     if (!existing) await this.#refuseLeftOver(request);
     const name = request.blueprint ?? existing?.blueprint.name;

@@ -68,6 +68,13 @@ describe('another domain for a site', () => {
     expect(await refusal(change().plan({ site: 'demo', domain, rewrite: true }))).toBe(message);
   });
 
+  it('waits for stacks that rest: their guests do not run, so they cannot follow', async () => {
+    const asked = given(inPlace(sha256, BASE, team()), [{ ...team(), state: 'archived' }, BASE]);
+    expect(await refusal(asked.look({ site: 'demo', domain: 'town.example' }))).toBe(
+      'conflict: Archived stacks cannot follow into another domain: team.',
+    );
+  });
+
   it('is told before it is planned: which stacks it touches, and what was set by hand', async () => {
     expect(await change().look({ site: 'demo', domain: ' Town.Example ' })).toEqual({
       from: 'demo.test',

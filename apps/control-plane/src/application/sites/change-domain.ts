@@ -80,6 +80,15 @@ export class ChangeDomain {
     const [recorded, listed] = await Promise.all([store.recorded(site.name), store.listStacks(site.name)]);
     const from = site.domain === to ? leftBehind(recorded, to) : site.domain;
     if (from === undefined) throw refuse('conflict', `The site has the domain ${to} already.`, 'Choose another name.');
+    const resting = listed.filter(({ state }) => state === 'archived').map(({ name }) => name);
+    if (resting.length > 0) {
+      // Names are changed inside guests, and these do not run.
+      throw refuse(
+        'conflict',
+        `Archived stacks cannot follow into another domain: ${resting.join(', ')}.`,
+        `Wake them first (bastide stack wake ${resting[0]}); they can be archived again afterwards.`,
+      );
+    }
     const stacks = listed.filter(({ state }) => state === 'present');
     const values = handSetValues(site, stacks, from, to);
     return { site, recorded, stacks, order: { from, to, rewrite: request.rewrite, values } };

@@ -23,7 +23,7 @@ export class ConnectSite {
     if (
       before &&
       before.domain !== site.domain &&
-      (await this.stacks.listStacks(site.name)).some((stack) => stack.state === 'present')
+      (await this.stacks.listStacks(site.name)).some((stack) => stack.state !== 'removed')
     ) {
       throw new Refusal({
         code: 'conflict',

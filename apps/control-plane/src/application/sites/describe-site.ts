@@ -38,7 +38,7 @@ export class DescribeSite {
   }> {
     const site = await this.#site(name);
     const leaving = domainLeftBehind(await this.stacks.recorded(name), site.domain);
-    const stacks = (await this.stacks.listStacks(name)).filter((stack) => stack.state === 'present').length;
+    const stacks = (await this.stacks.listStacks(name)).filter((stack) => stack.state !== 'removed').length;
     const substrates = await Promise.all(
       Object.entries(site.substrates).map(async ([substrate, { endpoint, fingerprint }]): Promise<SubstrateView> => {
         const about = { name: substrate, endpoint, fingerprint };

@@ -40,6 +40,9 @@ export interface Look {
   readonly live: LiveGuest;
 }
 
+/** What an archived stack’s guests are by a plan, and not by hand. */
+const AT_REST: ReadonlySet<string> = new Set(['status', 'startsAtBoot']);
+
 const LOOK_MS = 20_000;
 /** Guests asked at the same time. */
 const AT_ONCE = 8;
@@ -67,6 +70,7 @@ export class LookAtGuests {
       });
     }
     const { instances, guests, ignoredDrift: words = [] } = await this.stacks.recorded(stack.site);
+    const rests = stack.state === 'archived';
     const names = new Map(instances.map((instance) => [instance.id, instance.name]));
     const bySubstrate = new Map<string, RecordedGuest[]>();
     for (const guest of guests.filter((one) => one.stack === id))
@@ -86,7 +90,9 @@ export class LookAtGuests {
           const { observed, settings } = seen.of.get(recorded) ?? {};
           // On a node that does not answer nothing can be said of it, nor of a guest that was there.
           const silent = observed ? observed.status === 'unknown' : !seen.online.has(recorded.node);
-          const drift = silent ? [] : driftOf(recorded, observed, settings);
+          const drift = silent
+            ? []
+            : driftOf(recorded, observed, settings).filter(({ field }) => !rests || !AT_REST.has(field));
           const status = silent ? 'unknown' : (observed?.status ?? 'missing');
           return { stack, recorded, live: { ...about(recorded), status, drift: drift.map(answered(recorded, words)) } };
         });

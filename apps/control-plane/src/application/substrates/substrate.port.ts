@@ -53,6 +53,8 @@ export interface Substrate {
   stopGuest(at: OwnedGuest, graceMs: number, context: CallContext): Promise<void>;
   /** Stops, destroys with purge, waits, confirms that guest and volumes are gone. Gone already is success. */
   destroyGuest(at: OwnedGuest, context: CallContext): Promise<void>;
+  /** Whether the guest starts with its node. */
+  setStartsAtBoot(at: OwnedGuest, starts: boolean, context: CallContext): Promise<void>;
   resizeGuest(
     at: OwnedGuest,
     size: { cpus: number; memoryMiB: number; reboot: boolean },

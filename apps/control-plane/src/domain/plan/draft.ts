@@ -129,6 +129,8 @@ export interface MemberGuest {
 export interface GuestWork {
   create: boolean;
   start: boolean;
+  /** It rested in an archived stack. */
+  wakes?: true;
   ready: boolean;
   resize?: { readonly cpus: number; readonly memoryMiB: number; readonly reboot: boolean };
   readonly grow: {

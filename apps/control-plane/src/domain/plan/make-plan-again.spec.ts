@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IgnoredDrift } from '../stack/drift.js';
 import type { ObservedGuest } from '../stack/observed.js';
+import type { WantedStack } from '../stack/stack.js';
 import { ids, inPlace, Planning, told, touched, withGuests } from './testing/planning.js';
 import { BASE, CATALOGUE, catalogueWith, module, office, team } from './testing/sample-site.js';
 
@@ -306,6 +307,43 @@ describe('removal', () => {
     );
     expect(ids(plan)).not.toContain('guest.stop:wiki.app');
     expect(planning.world.recorded.bindings).toEqual([]);
+  });
+});
+
+describe('a stack put to rest', () => {
+  const archived = (wanted: WantedStack): WantedStack => ({ ...wanted, state: 'archived' });
+
+  it('has its guests stopped, consumers first, and nothing taken away; a later plan wakes them', () => {
+    const planning = inPlace(sha256, team());
+    const before = planning.world.recorded;
+    const plan = planning.apply(archived(team()));
+    expect(plan.operation).toBe('archive');
+    expect(plan.steps.every(({ step }) => step.kind === 'guest.stop' && step.rests)).toBe(true);
+    expect(plan.steps.length).toBe(before.guests.length);
+    const at = (id: string) => ids(plan).indexOf(id);
+    expect(at('guest.stop:wiki.app')).toBeLessThan(at('guest.stop:gateway.app'));
+    expect(plan.blastRadius.every(({ kind, detail }) => kind === 'guest' && detail === 'is stopped and kept')).toBe(
+      true,
+    );
+    const { stacks: _, ...kept } = planning.world.recorded;
+    expect(kept).toEqual({ ...before, stacks: undefined });
+    expect(ids(planning.plan(archived(team())))).toEqual([]);
+
+    const awake = planning.apply(team());
+    expect(told(awake)).toEqual([]);
+    expect(awake.steps.find(({ id }) => id === 'guest.start:wiki.app')?.step).toMatchObject({ wakes: true });
+    expect(ids(awake)).toContain('hook.check:wiki.app');
+    expect(ids(planning.plan(team()))).toEqual([]);
+  });
+
+  it('is refused while others use it, and can be removed', () => {
+    const planning = inPlace(sha256, BASE, team());
+    expect(told(planning.plan(archived(BASE)))).toContain('error stack.in_use base/gateway');
+    planning.apply(archived(team()));
+    planning.apply(archived(BASE));
+    planning.apply({ ...BASE, state: 'present' });
+    planning.apply({ ...team(), state: 'removed' });
+    expect(planning.world.recorded.guests.some((guest) => guest.spec.key.startsWith('team/'))).toBe(false);
   });
 });
 

@@ -5,6 +5,7 @@ import type { Reservation, WantedStack } from '../stack/stack.js';
 import type { Draft, PlanInput } from './draft.js';
 import { allocate } from './passes/allocate.js';
 import { alongside } from './passes/alongside.js';
+import { archive } from './passes/archive.js';
 import { basis } from './passes/basis.js';
 import { bind } from './passes/bind.js';
 import { blastRadius } from './passes/blast-radius.js';
@@ -39,13 +40,16 @@ const GROUPS: readonly (readonly ((draft: Draft) => void)[])[] = [
   [firewall, deriveSteps, capacity, domainNotes],
 ];
 
+/** A stack that is archived is not composed anew: what is recorded of it is stopped, as it is. */
+const TO_ARCHIVE: typeof GROUPS = [[validate, archive]];
+
 /**
  * The difference between what is wanted and what is, as a plan. Pure: equal inputs give equal plans. A plan with an error
  * among its findings has no steps; an empty plan without one means that nothing is to be done.
  */
 export function makePlan(input: PlanInput): Plan {
   const draft = newDraft(input);
-  runGroups(draft, GROUPS);
+  runGroups(draft, input.wanted.state === 'archived' ? TO_ARCHIVE : GROUPS);
   const ordered = hasErrors(draft.findings) ? [] : order(draft);
   const steps = hasErrors(draft.findings) ? [] : ordered;
   const { wanted } = input;
@@ -101,7 +105,8 @@ const hashPlan = (
 };
 
 function operationOf(draft: Draft): Plan['operation'] {
-  if (draft.input.wanted.state === 'removed') return 'remove';
+  const { state } = draft.input.wanted;
+  if (state !== 'present') return state === 'removed' ? 'remove' : 'archive';
   return draft.index.own.size === 0 ? 'install' : 'change';
 }
 

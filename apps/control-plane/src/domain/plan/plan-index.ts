@@ -11,6 +11,7 @@ import type { PlanInput } from './draft.js';
 /** Maps over what is recorded, observed and in the catalogue: a site may have 10,000 guests, so nobody searches lists. */
 export interface PlanIndex {
   readonly stackNames: ReadonlyMap<StackId, string>;
+  readonly archived: ReadonlySet<StackId>;
   readonly instances: ReadonlyMap<InstanceId, RecordedInstance>;
   /** Of the planned stack, by name. */
   readonly own: ReadonlyMap<string, RecordedInstance>;
@@ -52,6 +53,7 @@ export function indexInput(input: PlanInput): PlanIndex {
   }
   return {
     stackNames: new Map(recorded.stacks.map((stack) => [stack.id, stack.name])).set(wanted.id, wanted.name),
+    archived: new Set(recorded.stacks.flatMap((stack) => (stack.archived ? [stack.id] : []))),
     instances: new Map(recorded.instances.map((instance) => [instance.id, instance])),
     own: new Map(recorded.instances.filter((i) => i.stack === wanted.id).map((i) => [i.name, i])),
     instancesByModule: group(recorded.instances, (instance) => instance.module),

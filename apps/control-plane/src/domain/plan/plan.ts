@@ -3,13 +3,15 @@ import type { Instant, Milliseconds, PlanId, Sha256, StackId, StepId } from '../
 import type { Orders, Reservation, WantedStack } from '../stack/stack.js';
 import type { AnyStep } from './steps.js';
 
+export const OPERATIONS = ['install', 'change', 'archive', 'remove'] as const;
+
 /** The reviewed difference between what is wanted and what is. A stored document; `hash` locks it. */
 export interface Plan {
   readonly id: PlanId;
   readonly stack: StackId;
   readonly stackName: string;
   readonly site: string;
-  readonly operation: 'install' | 'change' | 'remove';
+  readonly operation: (typeof OPERATIONS)[number];
   readonly wanted: WantedStack;
   readonly orders?: Orders;
   /** What is wanted of the site's other stacks, where the plan carries their part too. */

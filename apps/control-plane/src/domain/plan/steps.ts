@@ -24,7 +24,8 @@ export interface StepArgs {
     readonly sha256?: string;
   };
   'guest.create': { readonly guest: GuestSpec; readonly instance: InstanceRef };
-  'guest.start': { readonly guest: GuestKey };
+  /** `wakes`: it also starts with its node again. */
+  'guest.start': { readonly guest: GuestKey; readonly wakes?: true };
   /** Learn the host key out of band, then wait until the guest takes commands. */
   'guest.ready': { readonly guest: GuestKey };
   'guest.firewall': { readonly guest: GuestKey; readonly rules: readonly GuestRule[] };
@@ -43,7 +44,8 @@ export interface StepArgs {
   'guest.move': { readonly guest: GuestKey; readonly node: string; readonly running: boolean };
   /** Into another domain: search domain at the substrate, names inside the guest. */
   'guest.rename': { readonly guest: GuestKey; readonly domain: string };
-  'guest.stop': { readonly guest: GuestKey };
+  /** `rests`: it does not start with its node either. */
+  'guest.stop': { readonly guest: GuestKey; readonly rests?: true };
   'guest.destroy': { readonly guest: GuestKey };
   /** Makes secrets anew in the store; the hooks that follow carry them to the guests. */
   'secret.rotate': {

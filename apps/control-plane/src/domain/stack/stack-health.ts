@@ -6,8 +6,8 @@ export interface CheckLook {
   readonly healthy: boolean;
 }
 
-/** `changing`: a run is under way; `failed`: its last run ended badly and nobody has decided yet; `unknown`: never checked since. */
-export const STACK_HEALTHS = ['healthy', 'failing', 'unknown', 'changing', 'failed'] as const;
+/** `changing`: a run is under way; `failed`: its last run ended badly and nobody has decided yet; `unknown`: never checked since; `archived`: put to rest. */
+export const STACK_HEALTHS = ['healthy', 'failing', 'unknown', 'changing', 'failed', 'archived'] as const;
 export type StackHealth = (typeof STACK_HEALTHS)[number];
 
 const BY_RUN: Readonly<Record<RunState, StackHealth | undefined>> = {

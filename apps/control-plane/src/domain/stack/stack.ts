@@ -4,6 +4,8 @@ import type { DomainOrder } from '../site/domain-change.js';
 import type { IgnoredDrift } from './drift.js';
 import type { GuestSpec } from './guest-spec.js';
 
+export const STACK_STATES = ['present', 'archived', 'removed'] as const;
+
 /** What the admin asked for. */
 export interface WantedStack {
   readonly id: StackId;
@@ -17,8 +19,8 @@ export interface WantedStack {
   readonly config: Readonly<Record<string, JsonObject>>;
   /** `instance.guest` → size that overrides the module's and the blueprint's. */
   readonly guests?: Readonly<Record<string, GuestSize>>;
-  /** `removed`: nothing of it is wanted any more. */
-  readonly state: 'present' | 'removed';
+  /** `archived`: its guests are stopped and kept, with all that belongs to it; `removed`: nothing of it is wanted any more. */
+  readonly state: (typeof STACK_STATES)[number];
 }
 
 /** What is asked for once. It is part of a plan, and nothing of it stays wanted after its run. */
@@ -35,7 +37,7 @@ export interface Orders {
 
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */
 export interface RecordedSite {
-  readonly stacks: readonly { readonly id: StackId; readonly name: string }[];
+  readonly stacks: readonly { readonly id: StackId; readonly name: string; readonly archived?: true }[];
   readonly instances: readonly RecordedInstance[];
   readonly guests: readonly RecordedGuest[];
   readonly bindings: readonly RecordedBinding[];

@@ -120,6 +120,10 @@ export class PlanRequestDto {
   @ArrayMaxSize(1000)
   @Matches(/^[a-z][a-z0-9-]{0,38}\.[a-z][a-z0-9-]{0,38}\.[A-Za-z]{1,40}$/, { each: true })
   restore?: string[];
+  @ApiPropertyOptional({ description: 'Plan to stop and keep it; any other plan wakes it.' })
+  @IsOptional()
+  @IsBoolean()
+  archive?: boolean;
   @ApiPropertyOptional({ description: 'Plan the removal of the stack.' }) @IsOptional() @IsBoolean() remove?: boolean;
 }
 

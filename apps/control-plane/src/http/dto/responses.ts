@@ -1,5 +1,7 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
+import { OPERATIONS } from '../../domain/plan/plan.js';
 import { RUN_STATES, STEP_STATES } from '../../domain/run/run.js';
+import { STACK_STATES } from '../../domain/stack/stack.js';
 
 /** Shapes of answers, for the OpenAPI document. Values come from the domain as they are; these classes only describe them. */
 const anything = { type: 'object', additionalProperties: true } as const;
@@ -66,7 +68,7 @@ export class PlanDto {
   @ApiProperty() stack!: string;
   @ApiProperty() stackName!: string;
   @ApiProperty() site!: string;
-  @ApiProperty({ enum: ['install', 'change', 'remove'] }) operation!: string;
+  @ApiProperty({ enum: OPERATIONS }) operation!: string;
   @ApiProperty({ type: [PlannedStepDto] }) steps!: PlannedStepDto[];
   @ApiProperty({ type: [DiagnosticDto] }) findings!: DiagnosticDto[];
   @ApiProperty({ type: [TouchedDto] }) blastRadius!: TouchedDto[];
@@ -84,7 +86,7 @@ export class RunDto {
   @ApiProperty() stack!: string;
   @ApiProperty() stackName!: string;
   @ApiProperty() site!: string;
-  @ApiProperty({ enum: ['install', 'change', 'remove'] }) operation!: string;
+  @ApiProperty({ enum: OPERATIONS }) operation!: string;
   @ApiProperty({ enum: RUN_STATES }) state!: string;
   @ApiProperty() createdAt!: number;
   @ApiPropertyOptional() finishedAt?: number;
@@ -163,7 +165,7 @@ export class StackDto {
   @ApiProperty() site!: string;
   @ApiProperty() blueprint!: string;
   @ApiProperty() blueprintVersion!: string;
-  @ApiProperty({ enum: ['present', 'removed'] }) state!: string;
+  @ApiProperty({ enum: STACK_STATES }) state!: string;
   @ApiPropertyOptional({ type: RunDto, description: 'Its newest run.' }) latestRun?: RunDto;
 }
 

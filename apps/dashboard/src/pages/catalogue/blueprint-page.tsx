@@ -108,7 +108,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
             <Table.Tbody>
               {of.sizes.map((size) => (
                 <Table.Tr key={size}>
-                  <Table.Th scope="row">{size}</Table.Th>
+                  <Table.Th scope="row">{t(`sizeNames.${size}`, { defaultValue: size })}</Table.Th>
                   <Table.Td>{of.needs[size] ? <NeedsLine of={of.needs[size]} /> : '–'}</Table.Td>
                 </Table.Tr>
               ))}

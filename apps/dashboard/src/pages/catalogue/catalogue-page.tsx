@@ -8,6 +8,7 @@ import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import cards from '../../components/cards.module.css';
+import { cleanText } from '../../components/clean-text.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ModuleIcon } from '../../components/module-icon.js';
@@ -213,10 +214,10 @@ function Found({
                       {t(`categories.${one.category}`, { defaultValue: one.category })}
                     </Badge>
                     <Badge variant="default" tt="none" radius="sm">
-                      <ForeignText limit={40}>{one.licence}</ForeignText>
+                      <bdi>{cleanText(one.licence.slice(0, 24))}</bdi>
                     </Badge>
                     <Badge variant="default" tt="none" radius="sm">
-                      <ForeignText limit={40}>{one.appVersion}</ForeignText>
+                      <bdi>{cleanText(one.appVersion.slice(0, 24))}</bdi>
                     </Badge>
                   </Group>
                   <Text size="xs" c="dimmed">

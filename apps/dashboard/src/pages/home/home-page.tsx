@@ -80,8 +80,8 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         }
       />
     );
-  const well =
-    data.stacks.length > 0 && data.todos.length === 0 && data.stacks.every(({ health }) => health === 'healthy');
+  const awake = data.stacks.filter(({ health }) => health !== 'archived');
+  const well = awake.length > 0 && data.todos.length === 0 && awake.every(({ health }) => health === 'healthy');
   return (
     <>
       {data.todos.length > 0 ? <Todos todos={data.todos} stacks={data.stacks} /> : null}
@@ -89,7 +89,7 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
         <Group gap="xs" wrap="nowrap" data-all-well>
           <IconCircleCheck size={22} aria-hidden color="var(--mantine-color-green-7)" />
           <Text>
-            <b>{t('allWell')}</b> {t('allWellText', { count: data.stacks.length })}
+            <b>{t('allWell')}</b> {t('allWellText', { count: awake.length })}
           </Text>
         </Group>
       ) : null}
@@ -219,7 +219,11 @@ function StackCard({ summary }: { summary: Dto<'StackSummaryDto'> }) {
         ))}
       </Group>
       <Text size="xs" c="dimmed" mt="auto">
-        {summary.checkedAt ? t('checked', { ago: formatAgo(summary.checkedAt, Date.now()) }) : t('neverChecked')}
+        {summary.health === 'archived'
+          ? t('archived')
+          : summary.checkedAt
+            ? t('checked', { ago: formatAgo(summary.checkedAt, Date.now()) })
+            : t('neverChecked')}
         {summary.failingChecks > 0 ? ` · ${t('failingChecks', { count: summary.failingChecks })}` : ''}
       </Text>
     </div>

@@ -83,7 +83,7 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
   });
   const nameFault = !/^[a-z][a-z0-9-]{1,38}$/.test(stack);
   // Under the name of another stack it would change that one instead.
-  const taken = stacks.data?.some((one) => one.name === stack && one.state === 'present') ?? false;
+  const taken = stacks.data?.some((one) => one.name === stack && one.state !== 'removed') ?? false;
   const place = sites.find((one) => one.name === site);
   const allowed = may(account, 'operator', site);
   const needs = blueprint.needs[size];

@@ -28,7 +28,7 @@ export function Touched({ of }: { of: readonly Thing[] }) {
       <Group gap="xs" data-touched-kinds>
         {[...kinds].map(([kind, things]) => (
           <Badge key={kind} variant="default" tt="none" radius="sm" size="lg" fw={500}>
-            {formatNumber(things.length)} {name(kind)}
+            {name(kind)}: {formatNumber(things.length)}
           </Badge>
         ))}
       </Group>

@@ -36,11 +36,10 @@ export function Repin({ site, substrate }: { site: string; substrate: Dto<'Subst
         <Text size="sm">{t('repin.text')}</Text>
         <Scroll label={t('repin.title')}>
           <div className={classes['pair']}>
-            <Fingerprint title={t('repin.old')} of={substrate.fingerprint} other={shown} />
-            <Fingerprint title={t('repin.new')} of={shown} other={substrate.fingerprint} />
+            <Fingerprint title={t('repin.old')} of={substrate.fingerprint} />
+            <Fingerprint title={t('repin.new')} of={shown} />
           </div>
         </Scroll>
-        <Text size="xs">{t('repin.differs')}</Text>
         <Stack gap={6}>
           <Text size="sm" fw={600}>
             {t('repin.onNode')}
@@ -73,21 +72,15 @@ export function Repin({ site, substrate }: { site: string; substrate: Dto<'Subst
 }
 
 /** Eight bytes a line, so that two can be compared line by line. */
-function Fingerprint({ title, of, other }: { title: string; of: string; other: string }) {
-  const theirs = other.split(':');
-  const bytes = of.split(':').map((byte, place) => ({ byte, place, differs: byte !== theirs[place] }));
+function Fingerprint({ title, of }: { title: string; of: string }) {
+  const lines = (of.match(/([^:]+:?){1,8}/g) ?? []).map((line) => line.replace(/:$/, '').replaceAll(':', ' '));
   return (
     <div>
       <Text size="sm" fw={600}>
         {title}
       </Text>
-      <Code block dir="ltr" className={classes['bytes'] ?? ''} aria-label={of}>
-        {bytes.map(({ byte, place, differs }) => (
-          <span key={place} className={differs ? classes['differs'] : undefined}>
-            {byte}
-            {(place + 1) % 8 === 0 ? '\n' : ' '}
-          </span>
-        ))}
+      <Code block dir="ltr" className={classes['bytes'] ?? ''}>
+        {lines.join('\n')}
       </Code>
     </div>
   );

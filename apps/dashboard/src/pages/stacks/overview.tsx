@@ -13,6 +13,7 @@ import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { StateBadge } from '../../components/state-badge.js';
 import { Topology } from './topology.js';
+import { Wake } from './wake.js';
 
 /** Tiles to the apps, first passwords, how the parts hang together. */
 export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: boolean }) {
@@ -20,6 +21,7 @@ export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: 
   const { latestRun } = seen.stack;
   return (
     <Stack gap="xl">
+      {seen.stack.state === 'archived' ? <Wake seen={seen} /> : null}
       {latestRun ? (
         <Group gap="xs">
           <Text size="sm">{t('lastRun')}</Text>

@@ -156,6 +156,7 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
     'guest.start': async (step, context) => {
       const guest = await knownGuest(world, step.guest, context);
       await guest.substrate.startGuest(guest.owned, callContext(context));
+      if (step.wakes) await guest.substrate.setStartsAtBoot(guest.owned, true, callContext(context));
       return { output: { node: guest.recorded.node }, changes: [] };
     },
 
@@ -234,6 +235,7 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
 
     'guest.stop': async (step, context) => {
       const guest = await findGuest(world, step.guest, context);
+      if (guest && step.rests) await guest.substrate.setStartsAtBoot(guest.owned, false, callContext(context));
       if (guest) await guest.substrate.stopGuest(guest.owned, GRACE_MS, callContext(context));
       return { output: { stopped: true }, changes: [] };
     },

@@ -18,7 +18,11 @@ export function basis(draft: Draft): PlanBasis {
   for (const other of input.alongside ?? []) put(`wanted ${other.name}`, other);
   for (const { name, version, digest } of draft.blueprints) put(`blueprint ${name}`, { version, digest });
   for (const [name, { onlineNodes }] of index.observed) put(`substrate ${name}`, [...onlineNodes].sort());
-  for (const member of [...draft.members.values(), ...draft.leaving, ...touchedElsewhere(draft)]) {
+  for (const member of [
+    ...draft.members.values(),
+    ...draft.leaving,
+    ...(input.wanted.state === 'archived' ? draft.external.values() : touchedElsewhere(draft)),
+  ]) {
     const of = `${member.stack}/${member.name}`;
     put(
       `module ${member.module}`,

@@ -53,7 +53,8 @@ function ofGuest(draft: Draft, guest: MemberGuest): Touched[] {
     if (presence === 'new' || work.destroy) say('address', spec.network.address, effect, spec.hostname);
     if (work.destroy) say('firewall-rule', name, 'removed', 'with the guest');
   } else {
-    if (work.start) say('guest', name, 'restarted', 'is started');
+    if (work.start) say('guest', name, 'restarted', work.wakes ? 'wakes up' : 'is started');
+    if (work.stop) say('guest', name, 'changed', 'is stopped and kept');
     if (work.restart || work.resize?.reboot)
       say('guest', name, 'restarted', work.resize ? 'for its new size' : 'for its new configuration');
     const changes = [

@@ -60,7 +60,10 @@ function guestSteps(draft: Draft, guest: MemberGuest): void {
     addStep(draft, id('create'), { kind: 'guest.create', guest: spec, instance: refOf(owner) }, subject, image);
   }
   if (work.start)
-    addStep(draft, id('start'), { kind: 'guest.start', guest: key }, subject, [id('create'), id('firewall')]);
+    addStep(draft, id('start'), { kind: 'guest.start', guest: key, ...(work.wakes ? { wakes: true } : {}) }, subject, [
+      id('create'),
+      id('firewall'),
+    ]);
   if (work.ready)
     addStep(draft, id('ready'), { kind: 'guest.ready', guest: key }, subject, [id('create'), id('start')]);
 }

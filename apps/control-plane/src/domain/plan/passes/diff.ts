@@ -31,6 +31,17 @@ export function diff(draft: Draft): void {
 function diffPresence(draft: Draft, guest: MemberGuest): void {
   const { presence, recorded, observed, work } = guest;
   const subject = guest.key;
+  if (
+    guest.owner.role === 'wanted' &&
+    recorded &&
+    presence !== 'missing' &&
+    draft.index.archived.has(draft.input.wanted.id)
+  ) {
+    // Its guests were put to rest by a plan, and this one wakes them.
+    if (presence !== 'unknown') Object.assign(work, { start: true, wakes: true, ready: true });
+    else tellUnknown(draft, guest);
+    return;
+  }
   if (restingAs(guest)) return;
   if (presence === 'new' || presence === 'missing') {
     Object.assign(work, { create: true, start: true, ready: true });
@@ -55,12 +66,7 @@ function diffPresence(draft: Draft, guest: MemberGuest): void {
       });
     }
   } else if (presence === 'unknown') {
-    report(draft, 'warning', {
-      code: 'drift.guest_unknown',
-      subject,
-      message: `Nothing can be said about guest ${recorded?.vmid} on ${recorded?.substrate}/${recorded?.node}; it is neither created nor started.`,
-      remedy: 'Bring its node online, or resume it, and plan again.',
-    });
+    tellUnknown(draft, guest);
   } else if (neverReady) work.ready = true;
   if (observed && recorded && observed.node !== recorded.node && !work.move && !leftAsIs(guest, 'node')) {
     report(draft, 'info', {
@@ -69,6 +75,15 @@ function diffPresence(draft: Draft, guest: MemberGuest): void {
       message: `The guest moved from ${recorded.node} to ${observed.node}.`,
     });
   }
+}
+
+function tellUnknown(draft: Draft, { key, recorded }: MemberGuest): void {
+  report(draft, 'warning', {
+    code: 'drift.guest_unknown',
+    subject: key,
+    message: `Nothing can be said about guest ${recorded?.vmid} on ${recorded?.substrate}/${recorded?.node}; it is neither created nor started.`,
+    remedy: 'Bring its node online, or resume it, and plan again.',
+  });
 }
 
 /** Change classes of fields that the module says nothing about. */

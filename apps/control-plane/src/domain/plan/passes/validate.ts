@@ -15,7 +15,7 @@ export function validate(draft: Draft): void {
     });
   }
   const needed =
-    wanted.state === 'removed'
+    wanted.state !== 'present'
       ? new Set([...draft.index.own.values()].flatMap((i) => substratesOf(draft, i.id)))
       : new Set(Object.keys(site.substrates));
   for (const name of [...needed].sort()) {

@@ -34,7 +34,8 @@ export function simulate(
     bindings: new Map(world.recorded.bindings.map((binding) => [binding.id, binding])),
     observed: { ...world.observed },
   };
-  state.stacks.set(plan.stack, { id: plan.stack, name: plan.stackName });
+  const archived = plan.wanted.state === 'archived' ? { archived: true as const } : {};
+  state.stacks.set(plan.stack, { id: plan.stack, name: plan.stackName, ...archived });
   const done = new Set<string>();
   for (const planned of plan.steps.slice(0, count)) {
     for (const other of planned.after) if (!done.has(other)) throw new Error(`${planned.id} runs before ${other}`);

@@ -25,11 +25,11 @@ export function Page({
         <Group gap="md" wrap="nowrap" align="flex-start" flex="1 1 16rem" miw={0}>
           {picture}
           <Stack gap={4} miw={0}>
-            <Title order={1} size="h2">
+            <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
               <bdi>{cleanText(title)}</bdi>
             </Title>
             {about ? (
-              <Text c="dimmed" component="div">
+              <Text c="dimmed" component="div" style={{ overflowWrap: 'anywhere' }}>
                 {about}
               </Text>
             ) : null}

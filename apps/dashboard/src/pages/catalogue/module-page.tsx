@@ -115,7 +115,7 @@ function Module({
       about={<ForeignText>{of.summary}</ForeignText>}
       picture={<ModuleIcon name={of.name} icon={of.icon} size={48} />}
     >
-      <Table className="surface">
+      <Table className="surface" style={{ overflowWrap: 'anywhere' }}>
         <Table.Tbody>
           {rows.map(([title, value]) => (
             <Table.Tr key={title}>

@@ -19,13 +19,15 @@ export function Topology({ seen }: { seen: Seen }) {
   const [view, setView] = useState<View>(() => (graphFits() ? 'bindings' : 'table'));
   return (
     <Section title={t('topology')}>
-      <SegmentedControl
-        w="fit-content"
-        aria-label={t('topology')}
-        value={view}
-        onChange={(value) => setView(value as View)}
-        data={VIEWS.map((value) => ({ value, label: t(`view.${value}`) }))}
-      />
+      <Scroll label={t('topology')}>
+        <SegmentedControl
+          w="fit-content"
+          aria-label={t('topology')}
+          value={view}
+          onChange={(value) => setView(value as View)}
+          data={VIEWS.map((value) => ({ value, label: t(`view.${value}`) }))}
+        />
+      </Scroll>
       {view === 'bindings' ? <Bindings seen={seen} /> : null}
       {view === 'places' ? <Places seen={seen} /> : null}
       {view === 'table' ? <Parts seen={seen} /> : null}

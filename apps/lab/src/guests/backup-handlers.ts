@@ -13,6 +13,7 @@ import { prune } from '../storage/prune.js';
 import { contentOf, loadStorage } from '../storage/storages.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { backupGuest, backupPath } from './backup.js';
+import { nextEvent } from './calendar-event.js';
 import { disksOf } from './disks.js';
 import { nameOf } from './status.js';
 
@@ -128,7 +129,10 @@ export const backupHandlers: Handlers = {
       .join('\n')}\n`;
   },
   'GET /cluster/backup': (call) =>
-    [...call.lab.journal.entries<Job>('backup-job')].map(([id, job]) => ({ id, type: 'vzdump', ...job })),
+    [...call.lab.journal.entries<Job>('backup-job')].map(([id, job]) => {
+      const next = job.schedule === undefined ? undefined : nextEvent(String(job.schedule), call.lab.now() / 1000);
+      return { id, type: 'vzdump', ...job, ...(next === undefined ? {} : { 'next-run': next }) };
+    }),
   'POST /cluster/backup': (call) => {
     const id = call.text('id') ?? `backup-${randomBytes(4).toString('hex')}-${randomBytes(2).toString('hex')}`;
     if (call.lab.journal.get('backup-job', id) !== undefined) throw fail(`Job '${id}' already exists`);

@@ -85,7 +85,7 @@ async function resolve(request: DiskRequest, key: string, values: PropertyValues
     const volume = lab.state.volume(node, file);
     if (!volume) throw new Error(type === 'qemu' ? `volume ${file} does not exist` : `volume '${file}' does not exist`);
     const isImage = volume.content === 'iso' || values.media === 'cdrom';
-    return isImage ? printOption(type, key, { ...values, media: 'cdrom' }) : describeDisk(type, key, values, volume);
+    return describeDisk(type, key, isImage ? { ...values, media: 'cdrom' } : values, volume);
   }
   const from = values['import-from'];
   const imported = from ? importSource(lab, node, from) : undefined;

@@ -65,6 +65,9 @@ export async function createContainer(call: Call): Promise<string> {
   demandDiskStorages(call, 'lxc', config, vmid);
   const template = call.need('ostemplate');
   const templateStorage = template.split(':')[0] ?? '';
+  // A backup is unpacked with `restore` alone.
+  if (/^[^:]+:(?!vztmpl\/)\w+\//.test(template))
+    throw fail(`unable to use volume ${template} - content type needs to be 'vztmpl'`);
   call.demand(`/storage/${templateStorage}`, ['Datastore.Audit', 'Datastore.AllocateSpace'], true);
   try {
     checkUnused(lab, vmid);

@@ -1,16 +1,13 @@
 /** Clients people really use, unchanged, against a lab. A client that is not installed is skipped, and that is said. */
-import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import proxmoxApi from 'proxmox-api';
 import { Agent, fetch as pinnedFetch } from 'undici';
 import { openTestLab, TEMPLATE, type TestLab } from '../test-lab.js';
+import { has, PYTHON, type Result, run } from './run-program.js';
 
-/** The distribution's own interpreter, whose packages the set-up installs. */
-const PYTHON = '/usr/bin/python3';
 const HERE = dirname(fileURLToPath(import.meta.url));
-const has = (command: string, ...argv: string[]) => spawnSync(command, argv, { stdio: 'ignore' }).status === 0;
 const hasProxmoxer = has(PYTHON, '-c', 'import proxmoxer, requests');
 const hasAnsible = hasProxmoxer && has('ansible-playbook', '--version');
 const hasCurl = has('curl', '--version');
@@ -20,31 +17,6 @@ for (const [name, present] of [
   ['curl', hasCurl],
 ] as const)
   if (!present) process.stderr.write(`SKIPPED: ${name} is not installed\n`);
-
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-/** Runs a program to its end. Asynchronous, for the lab answers from this very process. */
-function run(
-  command: string,
-  argv: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, argv, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
-  });
-}
 
 describe('real clients', () => {
   let test: TestLab;

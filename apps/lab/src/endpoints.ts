@@ -1,9 +1,13 @@
 /** Every implemented method of the API in one table. */
+import { aclHandlers } from './access/acl-handlers.js';
+import { realmHandlers } from './access/realm-handlers.js';
 import { sessionHandlers } from './access/session-handlers.js';
+import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
 import { firewallHandlers } from './cluster/firewall-handlers.js';
 import { haHandlers } from './cluster/ha.js';
+import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
@@ -16,6 +20,7 @@ import { migrateHandlers } from './guests/migrate.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
 import type { Handlers } from './http/call.js';
+import { backupJobHandlers } from './jobs/backup-job-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
@@ -26,9 +31,13 @@ import { taskHandlers } from './tasks/task-handlers.js';
 export const HANDLERS: Handlers = {
   ...sessionHandlers,
   ...userHandlers,
+  ...tokenHandlers,
+  ...aclHandlers,
+  ...realmHandlers,
   ...clusterHandlers,
   ...firewallHandlers,
   ...haHandlers,
+  ...haStatusHandlers,
   ...poolHandlers,
   ...nodeHandlers,
   ...taskHandlers,
@@ -41,6 +50,7 @@ export const HANDLERS: Handlers = {
   ...cloneHandlers,
   ...consoleHandlers,
   ...backupHandlers,
+  ...backupJobHandlers,
   ...migrateHandlers,
   ...sdnHandlers,
   ...containerHandlers,

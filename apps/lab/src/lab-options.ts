@@ -38,6 +38,8 @@ export interface LabOptions {
   readonly latencies?: Readonly<Record<string, number>>;
   /** Switches POST /lab/faults on. */
   readonly faults?: boolean;
+  /** Shrinks the times of HA (fenced after 67 s, elsewhere after 128 s): 0.01 makes them hundredths. Default 1. */
+  readonly haTimeScale?: number;
   /** How far /cluster/resources is behind; the real pvestatd takes 10 s (default). 0 = always fresh. */
   readonly figuresLagSeconds?: number;
   readonly users?: readonly { readonly userid: string; readonly password: string }[];

@@ -20,11 +20,16 @@ interface StartFlags {
   keepGuests?: boolean;
   lag: number;
   latency: Record<string, number>;
+  haTimeScale: number;
   network: LabNetwork[];
 }
 
 const number = (text: string) => {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number is wanted');
+  return Number(text);
+};
+const factor = (text: string) => {
+  if (!/^\d*\.?\d+$/.test(text) || Number(text) <= 0) throw new InvalidArgumentError('a number above 0 is wanted');
   return Number(text);
 };
 const names = (text: string) => text.split(',').filter((part) => part !== '');
@@ -68,6 +73,7 @@ async function start(flags: StartFlags): Promise<void> {
     faults: flags.faults ?? false,
     figuresLagSeconds: flags.lag,
     latencies: flags.latency,
+    haTimeScale: flags.haTimeScale,
     ...(flags.network.length > 0 ? { networks: flags.network } : {}),
     log: (message, fields) => process.stderr.write(`lab: ${message}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`),
   });
@@ -136,6 +142,7 @@ program
   .option('--guests <kind>', 'lxc: real system containers; none: API only', kind, 'none')
   .option('--nodes <names>', 'comma separated', names, ['lab1'])
   .option('--faults', 'switch POST /lab/faults on')
+  .option('--ha-time-scale <factor>', 'shrinks the minutes HA takes to fence and recover: 0.01', factor, 1)
   .option('--lag <seconds>', 'how far cluster/resources is behind', number, 10)
   .option(
     '--latency <type=ms>',

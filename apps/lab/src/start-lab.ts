@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { Directory, hashSecret } from './access/directory.js';
 import { Tickets } from './access/tickets.js';
 import { publishFigures } from './cluster/figures.js';
+import { HaManager } from './cluster/ha-manager.js';
 import { HANDLERS } from './endpoints.js';
 import { FaultBook } from './faults/fault-book.js';
 import { startSampling } from './figures/rrd-handlers.js';
@@ -13,6 +14,7 @@ import { attachConsoles } from './guests/console-socket.js';
 import { definitionOf } from './guests/definition.js';
 import { serverCertificate } from './http/certificates.js';
 import { isLoopback, LabServer } from './http/server.js';
+import { JobScheduler } from './jobs/job-scheduler.js';
 import type { Lab } from './lab.js';
 import {
   DEFAULT_NETWORKS,
@@ -173,6 +175,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
       : realGuests(options));
   const stopping = new AbortController();
   let server: LabServer | undefined;
+  let ha: HaManager | undefined;
   const lab: Lab = {
     name: options.name,
     stateDir: options.stateDir,
@@ -190,6 +193,10 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     locks: new Locks(),
     faults,
     runtime,
+    get ha() {
+      ha ??= new HaManager(lab, options.haTimeScale ?? 1);
+      return ha;
+    },
     certificate: await issue(false),
     async renewCertificate() {
       lab.certificate = await issue(true);
@@ -198,6 +205,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     now,
     bootTime,
   };
+  const jobs = new JobScheduler(lab);
   addStorages(state, options.storages ?? DEFAULT_STORAGES);
   const password = keptSecret(
     options.stateDir,
@@ -223,6 +231,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     if (lab.figuresLagSeconds > 0)
       timer = setInterval(() => void publishFigures(lab).catch(() => undefined), lab.figuresLagSeconds * 1000);
     stopSampling = startSampling(lab);
+    lab.ha.start();
+    jobs.start();
     server = new LabServer(lab, HANDLERS, uploads);
     consoles = attachConsoles(lab, server.http);
     const actualPort = await server.listen(host, port);
@@ -243,6 +253,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
         stopSampling();
         consoles?.close();
         await serving.close();
+        jobs.close();
+        await lab.ha.close();
         await lab.tasks.close();
         stopping.abort();
         await runtime.close({ keepGuests });
@@ -261,6 +273,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     clearInterval(timer);
     stopSampling();
     consoles?.close();
+    jobs.close();
+    await ha?.close();
     stopping.abort();
     await runtime.close({ keepGuests: true }).catch(() => undefined);
     journal.close();

@@ -17,7 +17,7 @@ describe('access to a lab', () => {
     });
     const cookie = `PVEAuthCookie=${encodeURIComponent(ticket)}`;
     const send = (headers: Record<string, string>) =>
-      anyone.send('PUT', '/api2/json/access/password', 'userid=op%40pve&password=operator1', {
+      anyone.send('PUT', '/api2/json/access/password', 'userid=op%40pve&password=operator1&confirmation-password=operator1', {
         Cookie: cookie,
         ...headers,
       });

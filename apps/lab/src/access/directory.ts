@@ -234,11 +234,12 @@ export class Directory {
           result.set(privilege, result.get(privilege) || propagate ? 1 : 0);
     };
     add(roles);
-    // A guest or storage in a pool also has what the pool grants.
+    // A guest or storage in a pool also has what the pool grants, though never passed on.
     const pool = this.poolOf.get(path);
     if (pool) {
       const above = this.rolesOn(holder, `/pool/${pool}`);
-      if (!above.has('NoAccess')) add(above);
+      if (above.has('NoAccess')) return new Map();
+      add(new Map([...above.keys()].filter((role) => !roles.has(role)).map((role) => [role, 0 as const])));
     }
     return result;
   }
@@ -289,7 +290,7 @@ const ACL_PATHS = new RegExp(
     '/pool/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,2}',
     '/sdn',
     '/sdn/controllers(?:/[A-Za-z0-9_-]+)?',
-    '/sdn/(?:dns|fabrics|ipams)(?:/[A-Za-z0-9]+)?',
+    '/sdn/(?:dns|fabrics|ipams|prefix-lists|route-maps)(?:/[A-Za-z0-9]+)?',
     '/sdn/zones',
     '/sdn/zones/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?',
     '/sdn/zones/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/[1-9][0-9]{0,3}',
@@ -301,11 +302,24 @@ const ACL_PATHS = new RegExp(
   ].join('|')})$`,
 );
 
-/** `//vms/100/` → `/vms/100`; undefined where it is no ACL path of Proxmox. */
+/** `//vms/100/` → `/vms/100`; undefined where a character cannot be part of a path. */
 export function normalizeAclPath(path: string): string | undefined {
   const plain = `/${path
     .split('/')
     .filter((part) => part !== '')
     .join('/')}`;
-  return ACL_PATHS.test(plain) ? plain : undefined;
+  return path !== '' && /^[A-Za-z0-9._/-]+$/.test(plain) ? plain : undefined;
+}
+
+/** Whether entries may be made on a (normalized) path; others can only be taken away. */
+export const isAclPath = (path: string): boolean => ACL_PATHS.test(path);
+
+/** Every path of the tree that entries hang on, with those between: `/access/groups/x` brings `/access` along. */
+export function aclTree(entries: readonly AclEntry[]): Set<string> {
+  const paths = new Set(['/']);
+  for (const { path } of entries) {
+    const parts = path.split('/').filter((part) => part !== '');
+    for (const index of parts.keys()) paths.add(`/${parts.slice(0, index + 1).join('/')}`);
+  }
+  return paths;
 }

@@ -1,5 +1,6 @@
 /** Moving a guest to another node of the lab: offline, live (machines) or with a restart (containers). */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isManaged } from '../cluster/ha-state.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import type { Lab } from '../lab.js';
@@ -89,6 +90,12 @@ async function migrateContainer(call: Call, target: string, task: TaskContext): 
   });
 }
 
+/** What the task of a migration does; `call` says of which guest and how. */
+export const migrationOf = (call: Call, type: GuestType, target: string) => (task: TaskContext) =>
+  withGuestLock(call.lab, type, call.vmid, task.signal, () =>
+    type === 'qemu' ? migrateMachine(call, target, task) : migrateContainer(call, target, task),
+  );
+
 function migrate(call: Call, type: GuestType): string {
   const { lab, vmid } = call;
   const guest = guestOf(call, type);
@@ -97,12 +104,8 @@ function migrate(call: Call, type: GuestType): string {
   if (guest.running && type === 'lxc' && !call.flag('online') && !call.flag('restart'))
     throw fail("can't migrate running container without --online or --restart");
   if (type === 'lxc' && isTemplate(guest) && guest.running) throw fail("can't migrate a running template");
-  const managed = lab.journal.get('ha-resource', `${type === 'qemu' ? 'vm' : 'ct'}:${vmid}`) !== undefined;
-  const run = (task: TaskContext) =>
-    withGuestLock(lab, type, vmid, task.signal, () =>
-      type === 'qemu' ? migrateMachine(call, target, task) : migrateContainer(call, target, task),
-    );
-  if (!managed) return call.task(type === 'qemu' ? 'qmigrate' : 'vzmigrate', vmid, run);
+  const run = migrationOf(call, type, target);
+  if (!isManaged(lab, guest)) return call.task(type === 'qemu' ? 'qmigrate' : 'vzmigrate', vmid, run);
   return call.task('hamigrate', vmid, async (task) => {
     task.log(`Requesting HA migration for ${type === 'qemu' ? 'VM' : 'CT'} ${vmid} to node ${target}`);
     setImmediate(() => call.task(type === 'qemu' ? 'qmigrate' : 'vzmigrate', vmid, run));

@@ -1,4 +1,5 @@
 /** What lists and status/current say of a guest. */
+import { haOfGuest } from '../cluster/ha-state.js';
 import type { Lab } from '../lab.js';
 import { QEMU_VERSION } from '../qemu/create-machine.js';
 import type { GuestUsage } from '../runtime/guest-runtime.port.js';
@@ -93,9 +94,7 @@ export function listEntry(lab: Lab, guest: Guest): Record<string, unknown> {
 export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<string, unknown>> {
   const usage = await usageOf(lab, guest);
   const entry = common(lab, guest, usage);
-  const kind = guest.type === 'qemu' ? 'vm' : 'ct';
-  const managed = lab.journal.get<{ state?: string; group?: string }>('ha-resource', `${kind}:${guest.vmid}`);
-  const ha = managed ? { managed: 1, state: managed.state ?? 'started' } : { managed: 0 };
+  const ha = haOfGuest(lab, guest);
   if (guest.type === 'lxc')
     return {
       ...entry,

@@ -25,7 +25,7 @@ async function checkNode(lab: Lab, node: string): Promise<void> {
     throw fail(`hostname lookup '${node}' failed - failed to get address info for: ${node}: Name or service not known`);
   if (node !== lab.nodes[0] && lab.faults.isNodeDown(node)) {
     await sleep(CONNECT_TIMEOUT_MS);
-    throw new ApiError(595, 'No route to host', undefined, true);
+    throw new ApiError(595, 'No route to host', undefined, 'none');
   }
 }
 
@@ -61,8 +61,8 @@ export async function dispatch(
     raw[name] = value;
   }
   if (caller?.isToken && !api.tokensAllowed)
-    throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.`);
-  if (!caller?.isRoot) checkPermissions(lab.directory, api, caller?.id, raw);
+    throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.\n`);
+  checkPermissions(lab.directory, api, caller?.id, raw);
   if (api.proxy) await checkNode(lab, textOf(raw[api.proxy]));
   const { parameters, errors } = validate(api, raw);
   if (Object.keys(errors).length > 0) throw parameterError(errors);

@@ -8,13 +8,14 @@ import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
 import { backupHandlers } from './guests/backup-handlers.js';
-import { cloneHandlers } from './guests/clone.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
 import { migrateHandlers } from './guests/migrate.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
+import { cloneHandlers } from './guests/template.js';
+import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
 import { containerHandlers } from './lxc/container-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
@@ -41,6 +42,7 @@ export const HANDLERS: Handlers = {
   ...cloneHandlers,
   ...consoleHandlers,
   ...backupHandlers,
+  ...vzdumpHandlers,
   ...migrateHandlers,
   ...sdnHandlers,
   ...containerHandlers,

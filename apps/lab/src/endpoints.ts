@@ -11,14 +11,14 @@ import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
-import { backupHandlers } from './guests/backup-handlers.js';
-import { cloneHandlers } from './guests/clone.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
 import { migrateHandlers } from './guests/migrate.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
+import { cloneHandlers } from './guests/template.js';
+import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
@@ -49,8 +49,8 @@ export const HANDLERS: Handlers = {
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
-  ...backupHandlers,
   ...backupJobHandlers,
+  ...vzdumpHandlers,
   ...migrateHandlers,
   ...sdnHandlers,
   ...containerHandlers,

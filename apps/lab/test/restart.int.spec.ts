@@ -97,7 +97,7 @@ describe('a lab killed in the middle', () => {
     const snapshots = (await second.client.data('GET', '/nodes/lab1/lxc/100/snapshot')) as { name: string }[];
     expect(snapshots.map((one) => one.name)).toEqual(['before', 'current']);
     // As on a real node, the half-made clone stays behind under its lock.
-    expect((await second.client.data('GET', '/nodes/lab1/qemu/102/config')).lock).toBe('create');
+    expect((await second.client.data('GET', '/nodes/lab1/qemu/102/config')).lock).toBe('clone');
     second.client.close();
     second.child.kill('SIGTERM');
     await ended(second.child);

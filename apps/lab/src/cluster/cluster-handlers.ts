@@ -2,9 +2,9 @@
 
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
+import { describeTask } from '../tasks/tasks.js';
 import { haNodeState } from './ha-manager.js';
 import { guestExtras, guestRow, isShownOn, nodeRow, type Row, storageRow } from './resource-rows.js';
-import { describeTask } from '../tasks/tasks.js';
 
 export const VERSION = { version: '9.2.11', release: '9.2', repoid: '14a22df35955d97d' } as const;
 /** Says what this is; a real server has no such field. */
@@ -47,7 +47,9 @@ function networkRows(call: Call): Row[] {
   const { lab } = call;
   const zones: [string, string | undefined][] = [
     ['localnetwork', undefined],
-    ...[...lab.journal.entries<{ type?: string }>('sdn-running-zone')].map(([id, zone]): [string, string | undefined] => [id, zone.type]),
+    ...[...lab.journal.entries<{ type?: string }>('sdn-running-zone')].map(
+      ([id, zone]): [string, string | undefined] => [id, zone.type],
+    ),
   ];
   return zones
     .filter(([zone]) => call.can(`/sdn/zones/${zone}`, ['SDN.Audit']))

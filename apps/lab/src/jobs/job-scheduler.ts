@@ -3,7 +3,7 @@
  * that node. The moment is kept before the task begins, so that a lab that is killed in between does not run it twice; what it
  * missed while it did not run counts as done, unless the job says `repeat-missed`.
  */
-import { backupHandlers } from '../guests/backup-handlers.js';
+import { vzdumpHandlers } from '../guests/vzdump-handlers.js';
 import { Call } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import type { Parameters } from '../schema/validate.js';
@@ -91,7 +91,7 @@ export class JobScheduler {
     for (const [key, value] of Object.entries(job)) if (!OF_THE_JOB.has(key)) parameters[key] = value;
     const call = new Call(this.lab, ROOT, parameters, `/nodes/${node}/vzdump`, undefined);
     try {
-      void backupHandlers['POST /nodes/{node}/vzdump']?.(call);
+      void vzdumpHandlers['POST /nodes/{node}/vzdump']?.(call);
     } catch (error) {
       // What the request would have been refused for is what the task fails with.
       this.lab.tasks.start({ node, type: 'vzdump', id: '', user: ROOT.id }, () => Promise.reject(error as Error));

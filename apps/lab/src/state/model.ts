@@ -48,6 +48,10 @@ export interface Guest {
   /** Values that wait for the next start. */
   pending: GuestConfig;
   pendingDelete: string[];
+  /** Those of `pendingDelete` whose volume goes for good. */
+  pendingForce?: string[];
+  /** Values the cloud-init image was made with, of those that changed since; `added` lists new ones. */
+  cloudinit?: GuestConfig;
   snapshots: Record<string, Snapshot>;
   /** Set while it runs. */
   running?: {

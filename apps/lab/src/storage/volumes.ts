@@ -18,6 +18,8 @@ export interface NewVolume {
   readonly format?: string;
   /** Base name without the kind's prefix: `cloudinit`; counted `disk-n` otherwise. */
   readonly suffix?: string;
+  /** Only a name: nothing at the runtime. Cloud-init images always are. */
+  readonly hollow?: boolean;
 }
 
 export type VolumeSource =
@@ -40,6 +42,9 @@ export const runtimeVolume = (volume: Volume): RuntimeVolume => ({
 /** Whether there are bytes at the runtime: cloud-init images and the like are only names. */
 export const isReal = (volume: Volume) => volume.runtimeName !== undefined;
 
+/** Journal of runtime names in use by another guest than their name says. */
+const HANDED = 'handed-volume';
+
 function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: string; base: string; format: string } {
   const { files } = abilitiesOf(storage);
   const subvolume = wanted.type === 'lxc' && (storage.type === 'zfspool' || storage.type === 'btrfs');
@@ -54,7 +59,10 @@ function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: 
     taken.add(/disk-(\d+)/.exec(volume.runtimeName ?? '')?.[1] ?? '');
   }
   let index = 0;
-  while (taken.has(String(index))) index += 1;
+  // A disk that was handed to another guest keeps its name at the runtime.
+  const handedOn = () =>
+    lab.journal.get(HANDED, `${wanted.storage}/${prefix}-${wanted.vmid}-disk-${index}`) !== undefined;
+  while (taken.has(String(index)) || handedOn()) index += 1;
   const base = `${prefix}-${wanted.vmid}-${wanted.suffix ?? `disk-${index}`}`;
   return { name: place(base), base, format };
 }
@@ -83,7 +91,7 @@ export async function createVolume(
     vmid: wanted.vmid,
     ctime: Math.floor(lab.now() / 1000),
     ...(linked ? { parent: linked.name } : {}),
-    ...(wanted.suffix === 'cloudinit' ? {} : { runtimeName: base }),
+    ...(wanted.suffix === 'cloudinit' || wanted.hollow ? {} : { runtimeName: base }),
   };
   // The name is taken before the bytes are made: a second volume made meanwhile gets the next one.
   lab.state.saveVolume(volume);
@@ -113,6 +121,7 @@ const linkedName = (parent: Volume, name: string) => `${parent.name}/${name}`;
 
 export async function removeVolume(lab: Lab, volume: Volume): Promise<void> {
   if (isReal(volume)) await lab.runtime.removeVolume(runtimeVolume(volume));
+  if (volume.runtimeName !== undefined) lab.journal.delete(HANDED, `${volume.storage}/${volume.runtimeName}`);
   lab.state.deleteVolume(volume);
 }
 
@@ -120,6 +129,21 @@ export async function growVolume(lab: Lab, volume: Volume, size: number): Promis
   const next = { ...volume, size };
   if (isReal(volume)) await lab.runtime.resizeVolume(runtimeVolume(next));
   lab.state.replaceVolume(volume, next);
+}
+
+/** The volume under a name of another guest; its bytes stay where they are. */
+export function renameVolume(lab: Lab, volume: Volume, vmid: number): Volume {
+  const storage = loadStorage(lab, volume.storage, volume.node === '*' ? (lab.nodes[0] ?? '') : volume.node);
+  const type = /(^|\/)(subvol|basevol)-/.test(volume.name) ? 'lxc' : 'qemu';
+  const { name } = freeName(
+    lab,
+    { node: volume.node, storage: volume.storage, vmid, type, size: volume.size, format: volume.format },
+    storage,
+  );
+  const next = { ...volume, vmid, name: volume.parent === undefined ? name : `${volume.parent}/${name}` };
+  if (volume.runtimeName !== undefined) lab.journal.put(HANDED, `${volume.storage}/${volume.runtimeName}`, 1);
+  lab.state.replaceVolume(volume, next);
+  return next;
 }
 
 /** Volumes of others that stand on this one. */

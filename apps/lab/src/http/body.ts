@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy } from '@fastify/busboy';
 import type { RawValue } from '../schema/validate.js';
@@ -82,7 +83,14 @@ function readMultipart(
   return new Promise((resolve, reject) => {
     const parameters: RawParameters = Object.create(null) as RawParameters;
     let upload: Promise<Upload> | undefined;
+    let part: Readable | undefined;
     let parser: InstanceType<typeof Busboy>;
+    /** What has been written of the file goes as well, also when it came whole before the form broke. */
+    const refuse = (error: Error) => {
+      part?.destroy(error);
+      upload?.then(({ file }) => rm(file, { force: true })).catch(() => undefined);
+      reject(error);
+    };
     try {
       parser = new Busboy({
         headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
@@ -95,7 +103,8 @@ function readMultipart(
     parser.on('field', (name: string, value: string) => {
       parameters[name] = value;
     });
-    parser.on('file', (_name: string, stream: NodeJS.ReadableStream, filename: string) => {
+    parser.on('file', (_name: string, stream: Readable, filename: string) => {
+      part = stream;
       const file = join(folder, `upload-${randomBytes(8).toString('hex')}`);
       const hash = createHash('sha256');
       let size = 0;
@@ -116,8 +125,8 @@ function readMultipart(
       if (!upload) resolve({ parameters });
       else upload.then((done) => resolve({ parameters, upload: done }), reject);
     });
-    parser.on('error', (error: unknown) => reject(fail(error instanceof Error ? error.message : 'upload failed')));
-    request.on('aborted', () => reject(fail('upload aborted')));
+    parser.on('error', (error: unknown) => refuse(fail(error instanceof Error ? error.message : 'upload failed')));
+    request.on('aborted', () => refuse(fail('upload aborted')));
     request.pipe(parser);
   });
 }

@@ -1,5 +1,6 @@
 /** POST /nodes/{node}/lxc: a container from a template archive, or back from a backup. */
 
+import { parseOption } from '../guests/disks.js';
 import { addToPool, demandPool } from '../guests/guest-pool.js';
 import { checkProtection, checkUnused, findGuest, withGuestLock } from '../guests/guests.js';
 import { hashPassword } from '../guests/password.js';
@@ -65,15 +66,13 @@ function split(call: Call, storage: string): { options: GuestConfig; mounts: Gue
 function demandMounts(call: Call, mounts: GuestConfig, storage: string): void {
   if (Object.keys(mounts).length > 0 && mounts.rootfs === undefined)
     throw fail("mount points configured, but 'rootfs' not set - aborting");
-  for (const value of Object.values(mounts)) {
-    const volume = String(value)
-      .split(',')[0]
-      ?.replace(/^volume=/, '');
-    if (volume?.startsWith('/')) {
+  for (const [key, value] of Object.entries(mounts)) {
+    const volume = parseOption('lxc', key, value).volume ?? '';
+    if (volume.startsWith('/')) {
       if (!call.caller.isRoot) throw fail('Only root can pass arbitrary filesystem paths.');
       throw fail('this lab has no host paths or devices to pass through');
     }
-    demandStorage(call, volume?.split(':')[0] ?? '');
+    demandStorage(call, volume.split(':')[0] ?? '');
   }
   if (mounts.rootfs === undefined) demandStorage(call, storage);
 }

@@ -321,7 +321,7 @@ describe('the requests of the Terraform provider', () => {
       description: 'a container\n',
     });
     expect(config.rootfs).toMatch(/^local-zfs:subvol-140-disk-\d+,size=4G$/);
-    expect(config.mp0).toMatch(/^local-zfs:subvol-140-disk-\d+,backup=1,mp=\/srv\/data,size=2G$/);
+    expect(config.mp0).toMatch(/^local-zfs:subvol-140-disk-\d+,mp=\/srv\/data,backup=1,size=2G$/);
     await provider.get(`${ct}/status/current`, {
       status: 'string',
       cpus: 'float',

@@ -29,6 +29,7 @@ import { realGuests } from './runtime-choice.js';
 import { ClusterState } from './state/cluster-state.js';
 import { holdFolder } from './state/folder-lock.js';
 import { Journal } from './state/journal.js';
+import { sweepFiles } from './storage/sweep-files.js';
 import { Locks } from './tasks/locks.js';
 import { Tasks } from './tasks/tasks.js';
 
@@ -164,6 +165,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   rmSync(uploads, { recursive: true, force: true });
   mkdirSync(uploads, { mode: 0o700 });
   const journal = new Journal(join(options.stateDir, 'state'));
+  for (const path of sweepFiles(options.stateDir, journal)) options.log?.('half-made file removed', { path });
   const state = new ClusterState(journal);
   const faults = new FaultBook();
   const directory = new Directory(journal);

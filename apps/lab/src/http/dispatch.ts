@@ -45,6 +45,12 @@ function checkQuorum(lab: Lab, method: string, path: string): void {
   throw fail('cluster not ready - no quorum?');
 }
 
+/** Whoever is told that a change is done may count on it, so none is while the lab's own disk is full. */
+function checkRoom(lab: Lab, method: string): void {
+  if (method !== 'GET' && lab.journal.behind !== undefined)
+    throw fail(`unable to write to the lab's folder - ${lab.journal.behind}`);
+}
+
 export async function dispatch(
   lab: Lab,
   handlers: Handlers,
@@ -70,6 +76,7 @@ export async function dispatch(
   if (!handler)
     throw new ApiError(501, `Method '${request.method} ${request.path}' not implemented by this lab (Bastide lab)`);
   checkQuorum(lab, request.method, request.path);
+  checkRoom(lab, request.method);
   if (parameters.node === 'localhost') parameters.node = lab.nodes[0] ?? '';
   const call = new Call(
     lab,
@@ -79,5 +86,6 @@ export async function dispatch(
     request.upload,
   );
   const data = await handler(call);
+  checkRoom(lab, request.method);
   return { data: data === undefined ? null : data, extra: call.extra };
 }

@@ -28,7 +28,7 @@ describe('real clients', () => {
   afterEach(() => test.close());
 
   (hasProxmoxer ? it : it.skip)(
-    'proxmoxer logs in, makes, changes, snapshots, uploads and removes',
+    'proxmoxer logs in by password and by token, makes, changes, snapshots, uploads and removes',
     async () => {
       const { username, password } = test.lab.credentials;
       const result = await run(PYTHON, [
@@ -37,6 +37,8 @@ describe('real clients', () => {
         username,
         password,
         ca,
+        test.lab.rootToken,
+        test.folder,
       ]);
       expect(result).toEqual({ code: 0, output: 'proxmoxer: done\n' });
     },
@@ -163,6 +165,28 @@ describe('real clients', () => {
     ]);
     const upid = (JSON.parse(made.output) as { data: string }).data;
     expect(await test.root.exitOf(upid)).toBe('WARNINGS: 1');
+    // A file as a form, with the ticket alone: uploads are asked for by forms of browsers.
+    const image = join(test.folder, 'curl.iso');
+    writeFileSync(image, 'no real image');
+    const sent = await run('curl', [
+      ...[...base, '-b', `PVEAuthCookie=${ticket}`, '-H', `CSRFPreventionToken: ${CSRFPreventionToken}`],
+      ...['-F', 'content=iso', '-F', `filename=@${image}`, `${test.lab.url}/api2/json/nodes/lab1/storage/local/upload`],
+    ]);
+    expect(await test.root.exitOf((JSON.parse(sent.output) as { data: string }).data)).toBe('OK');
+    // A token in a header, parameters in the query, the answer's status and reason.
+    const token = ['-H', `Authorization: PVEAPIToken=${test.lab.rootToken}`];
+    const files = await run('curl', [
+      ...[...base, ...token, '-G', '--data-urlencode', 'content=iso'],
+      `${test.lab.url}/api2/json/nodes/lab1/storage/local/content`,
+    ]);
+    expect((JSON.parse(files.output) as { data: { volid: string }[] }).data[0]?.volid).toBe('local:iso/curl.iso');
+    const unsigned = await run('curl', [
+      ...[...base, '-D', '-', '-o', '/dev/null', '-b', `PVEAuthCookie=${ticket}`, '-X', 'DELETE'],
+      `${test.lab.url}/api2/json/nodes/lab1/lxc/100`,
+    ]);
+    expect(unsigned.output).toMatch(/^HTTP\/1\.1 401 Permission denied - invalid csrf token/);
+    const gone = await run('curl', [...base, ...token, '-X', 'DELETE', `${test.lab.url}/api2/json/nodes/lab1/lxc/100`]);
+    expect(await test.root.exitOf((JSON.parse(gone.output) as { data: string }).data)).toBe('OK');
   });
 
   it('npm proxmox-api drives a guest with a pinned certificate', async () => {

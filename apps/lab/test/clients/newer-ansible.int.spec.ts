@@ -131,4 +131,18 @@ describe('Ansible’s community.proxmox', () => {
     },
     120_000,
   );
+
+  (found.code === 0 ? it : it.skip)(
+    'the newer proxmoxer, with its tools for tasks and files, works as well',
+    async () => {
+      const { username, password } = test.lab.credentials;
+      const ca = join(test.folder, 'certificates/ca.pem');
+      const argv = [`127.0.0.1:${test.lab.port}`, username, password, ca, test.lab.rootToken, test.folder];
+      const result = await run(PYTHON, [join(HERE, 'proxmoxer_client.py'), ...argv], {
+        PYTHONPATH: join(folder, 'python'),
+      });
+      expect(result).toEqual({ code: 0, output: 'proxmoxer: done\n' });
+    },
+    60_000,
+  );
 });

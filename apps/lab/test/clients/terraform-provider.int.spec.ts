@@ -347,7 +347,7 @@ describe('the requests of the Terraform provider', () => {
         ])
       )
         .map(({ vmid }) => vmid)
-        .sort(),
+        .sort((left, right) => left - right),
     ).toEqual([140, 141]);
     for (const vmid of [141, 140]) await provider.task('DELETE', `nodes/lab1/lxc/${vmid}`);
     expect((await refused(provider.get(`${ct}/status/current`, 'any'))).doesNotExist).toBe(true);
@@ -401,7 +401,11 @@ describe('the requests of the Terraform provider', () => {
         [{ volid: 'string', content: 'string', format: 'string', size: 'int', vmid: 'int?', used: 'int?' }],
         { content: 'iso' },
       );
-      expect(files.map(({ volid, size }) => [volid, size]).sort()).toEqual([
+      expect(
+        files
+          .map(({ volid, size }) => [volid, size])
+          .sort(([left], [right]) => (String(left) < String(right) ? -1 : 1)),
+      ).toEqual([
         ['local:iso/fetched.iso', image.length],
         ['local:iso/tofu.iso', image.length],
       ]);

@@ -17,10 +17,15 @@ describe('access to a lab', () => {
     });
     const cookie = `PVEAuthCookie=${encodeURIComponent(ticket)}`;
     const send = (headers: Record<string, string>) =>
-      anyone.send('PUT', '/api2/json/access/password', 'userid=op%40pve&password=operator1&confirmation-password=operator1', {
-        Cookie: cookie,
-        ...headers,
-      });
+      anyone.send(
+        'PUT',
+        '/api2/json/access/password',
+        'userid=op%40pve&password=operator1&confirmation-password=operator1',
+        {
+          Cookie: cookie,
+          ...headers,
+        },
+      );
     expect((await send({})).reason).toBe('Permission denied - invalid csrf token');
     expect((await send({ CSRFPreventionToken })).status).toBe(200);
     expect(

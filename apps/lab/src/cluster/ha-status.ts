@@ -119,8 +119,7 @@ function managerStatus(call: Call): unknown {
 }
 
 export const haStatusHandlers: Handlers = {
-  'GET /cluster/ha/status': () =>
-    ['current', 'manager_status', 'disarm-ha', 'arm-ha'].map((name) => ({ name })),
+  'GET /cluster/ha/status': () => ['current', 'manager_status', 'disarm-ha', 'arm-ha'].map((name) => ({ name })),
   'GET /cluster/ha/status/current': current,
   'GET /cluster/ha/status/manager_status': managerStatus,
 };

@@ -3,7 +3,16 @@ import { fail } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import type { GuestType } from '../state/model.js';
-import { isManaged, type Resource, type RequestState, type Rule, requested, resourceOf, serviceOf, sidOf } from './ha-state.js';
+import {
+  isManaged,
+  type RequestState,
+  type Resource,
+  type Rule,
+  requested,
+  resourceOf,
+  serviceOf,
+  sidOf,
+} from './ha-state.js';
 import { checkDigest, digestOf } from './sections.js';
 
 const RESOURCES = { collection: 'ha-resource' } as const;
@@ -74,8 +83,7 @@ function change(call: Call, resource: Resource): Resource {
 function createResource(call: Call): void {
   const { sid, type, vmid } = parseSid(call);
   if (call.text('type') !== undefined && call.text('type') !== type) throw fail('types does not match');
-  if (call.text('group') !== undefined)
-    throw fail("invalid parameter 'group': ha groups have been migrated to rules");
+  if (call.text('group') !== undefined) throw fail("invalid parameter 'group': ha groups have been migrated to rules");
   checkExists(call, type, vmid);
   if (resourceOf(call.lab, sid)) throw fail(`create resource failed: resource ID '${sid}' already defined`);
   call.lab.journal.put('ha-resource', sid, change(call, { sid, type }));
@@ -84,8 +92,7 @@ function createResource(call: Call): void {
 
 function updateResource(call: Call): void {
   const { sid } = parseSid(call);
-  if (call.text('group') !== undefined)
-    throw fail("invalid parameter 'group': ha groups have been migrated to rules");
+  if (call.text('group') !== undefined) throw fail("invalid parameter 'group': ha groups have been migrated to rules");
   checkState(call, sid, call.text('state'));
   const before = resourceOf(call.lab, sid);
   if (!before) throw fail(`updating resource configs failed: no such resource '${sid}'`);
@@ -135,8 +142,7 @@ function checkedRule(call: Call, rule: Rule, doing: string): Rule {
   const unmanaged = resources.filter((sid) => !resourceOf(call.lab, sid));
   if (unmanaged.length > 0) throw fail(`${doing}: cannot use unmanaged resource(s) ${unmanaged.join(', ')}.`);
   if (rule.type === 'resource-affinity') {
-    if (resources.length < 2)
-      throw fail(`${doing}: rule is not feasible: rule is defined for less than two resources`);
+    if (resources.length < 2) throw fail(`${doing}: rule is not feasible: rule is defined for less than two resources`);
     return { ...rule, resources: resources.join(',') };
   }
   const nodes = splitList(rule.nodes ?? '').sort();
@@ -159,7 +165,11 @@ function createRule(call: Call): void {
   const type = call.need('type') as Rule['type'];
   if (call.lab.journal.get('ha-rule', id) !== undefined)
     throw fail(`create ha rule failed: HA rule '${id}' already defined`);
-  const rule = checkedRule(call, { ...givenRule(call), type, resources: call.need('resources') }, 'create ha rule failed');
+  const rule = checkedRule(
+    call,
+    { ...givenRule(call), type, resources: call.need('resources') },
+    'create ha rule failed',
+  );
   call.lab.journal.put('ha-rule', id, rule);
   call.lab.ha.kick();
 }
@@ -193,7 +203,8 @@ export const haHandlers: Handlers = {
       .filter(([, rule]) => call.text('type') === undefined || rule.type === call.text('type'))
       .filter(
         ([, rule]) =>
-          call.text('resource') === undefined || splitList(rule.resources).includes(parseSid(call, call.need('resource')).sid),
+          call.text('resource') === undefined ||
+          splitList(rule.resources).includes(parseSid(call, call.need('resource')).sid),
       )
       .map(([id, rule]) => ruleRow(call, id, rule)),
   'POST /cluster/ha/rules': createRule,

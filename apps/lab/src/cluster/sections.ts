@@ -46,12 +46,13 @@ export function sectionEntries(lab: Lab, section: Pick<Section, 'collection' | '
 }
 
 export const digestOf = (lab: Lab, section: Pick<Section, 'collection' | 'builtIn'>): string =>
-  createHash('sha1').update(JSON.stringify(sectionEntries(lab, section))).digest('hex');
+  createHash('sha1')
+    .update(JSON.stringify(sectionEntries(lab, section)))
+    .digest('hex');
 
 export function checkDigest(call: Call, digest: string): void {
   const given = call.text('digest');
-  if (given && given !== digest)
-    throw fail('detected modified configuration - file changed by other user? Try again.');
+  if (given && given !== digest) throw fail('detected modified configuration - file changed by other user? Try again.');
 }
 
 export function givenEntry(call: Call, id: string): Entry {

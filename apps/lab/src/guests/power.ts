@@ -1,6 +1,7 @@
 /** Starting and ending guests: what the tasks of the power verbs do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab.js';
+import { bridgesOn } from '../nodes/interfaces.js';
 import type { Guest, GuestType } from '../state/model.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { definitionOf, parseMemory } from './definition.js';
@@ -16,11 +17,7 @@ let nextPid = 2000;
 
 /** Bridges are looked at only now: a configuration may name one that is not there. */
 function checkBridges(lab: Lab, guest: Guest): void {
-  const known = new Set([
-    ...lab.networks.map((network) => network.bridge),
-    ...[...lab.journal.entries('bridge')].map(([id]) => id),
-    ...[...lab.journal.entries('sdn-vnet')].map(([id]) => id),
-  ]);
+  const known = bridgesOn(lab, guest.node);
   for (const [key, value] of Object.entries(guest.config)) {
     if (!/^net\d+$/.test(key)) continue;
     const { bridge } = parseOption(guest.type, key, value);

@@ -134,14 +134,7 @@ function momentOf(seconds: number, utc: boolean): Moment {
         date.getUTCMinutes(),
         date.getUTCSeconds(),
       ]
-    : [
-        date.getFullYear(),
-        date.getMonth() + 1,
-        date.getDate(),
-        date.getHours(),
-        date.getMinutes(),
-        date.getSeconds(),
-      ];
+    : [date.getFullYear(), date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()];
 }
 
 /** Start of the next year, month … after the moment: everything smaller begins anew. */

@@ -150,7 +150,12 @@ describe('backup jobs of a lab', () => {
   it('say what they cover and what nobody covers', async () => {
     await test.root.data('POST', '/pools', { poolid: 'office' });
     await test.root.data('PUT', '/pools', { poolid: 'office', vms: '101' });
-    await test.root.data('POST', '/cluster/backup', { id: 'pool', schedule: 'daily', pool: 'office', storage: 'local' });
+    await test.root.data('POST', '/cluster/backup', {
+      id: 'pool',
+      schedule: 'daily',
+      pool: 'office',
+      storage: 'local',
+    });
     const { children } = await test.root.data('GET', '/cluster/backup/pool/included_volumes');
     expect(children).toEqual([
       {

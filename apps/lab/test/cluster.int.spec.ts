@@ -240,3 +240,78 @@ describe('a lab of several nodes', () => {
     expect(await errors('GET', '/cluster/nextid', { vmid: 101 })).toEqual({ vmid: 'VM 101 already exists' });
   });
 });
+
+describe('tasks of a lab', () => {
+  let test: TestLab;
+  beforeAll(async () => {
+    test = await openTestLab();
+    await makeMachine(test, 100);
+  });
+  afterEach(() => test.clearFaults());
+  afterAll(() => test.close());
+
+  it('answer 200 and a UPID, and tell in the end how it went', async () => {
+    const upid = await test.root.data('POST', '/nodes/lab1/qemu/999/status/start');
+    expect(await test.root.exitOf(upid)).toBe("Configuration file 'nodes/lab1/qemu-server/999.conf' does not exist");
+    const path = `/nodes/lab1/tasks/${encodeURIComponent(upid)}`;
+    const status = await test.root.data('GET', `${path}/status`);
+    expect(status).toMatchObject({
+      status: 'stopped',
+      user: 'root@pam',
+      tokenid: 'bastide',
+      type: 'qmstart',
+      id: '999',
+    });
+    const log = await test.root.call('GET', `${path}/log`);
+    expect([log.body.total, log.body.data.at(-1).t]).toEqual([1, `TASK ERROR: ${status.exitstatus}`]);
+    const listed = (await test.root.data('GET', '/nodes/lab1/tasks', { vmid: 999 }))[0];
+    expect(listed).toMatchObject({ upid, status: status.exitstatus, user: 'root@pam', tokenid: 'bastide' });
+    expect(listed.exitstatus).toBeUndefined();
+    expect(await test.root.data('GET', path)).toEqual([{ name: 'log' }, { name: 'status' }]);
+  });
+
+  it('show RUNNING with the whole token while they run, and end interrupted when aborted', async () => {
+    await test.fault({ effect: 'task-hang', task: 'qmstart' });
+    const upid = await test.root.data('POST', '/nodes/lab1/qemu/100/status/start');
+    const list = (query: Record<string, string | number>) => test.root.data('GET', '/nodes/lab1/tasks', query);
+    const [running] = await list({ source: 'active' });
+    expect(running).toMatchObject({ upid, status: 'RUNNING', user: 'root@pam!bastide' });
+    expect((await list({})).map((task: { upid: string }) => task.upid)).not.toContain(upid);
+    expect((await list({ source: 'all', errors: 1 })).map((task: { upid: string }) => task.upid)).toContain(upid);
+    expect(await test.root.data('DELETE', `/nodes/lab1/tasks/${encodeURIComponent(upid)}`)).toBeNull();
+    expect(await test.root.exitOf(upid)).toBe('received interrupt');
+    expect((await list({ statusfilter: 'ok' })).every((task: { status: string }) => task.status === 'OK')).toBe(true);
+    expect(await list({ limit: 0 })).toEqual([]);
+  });
+
+  it('are found under their own node only, and a malformed UPID is refused', async () => {
+    const upid = (await test.root.data('GET', '/nodes/lab1/tasks', { limit: 1 }))[0].upid as string;
+    const other = `/nodes/lab2/tasks/${encodeURIComponent(upid)}`;
+    expect((await test.root.call('GET', `${other}/status`)).body.errors).toEqual({ upid: 'no such task' });
+    expect(await test.root.data('GET', `${other}/log`)).toEqual([
+      { n: 1, t: 'unable to open file - No such file or directory' },
+    ]);
+    for (const bad of ['UPID:x', 'x', 'UPID:lab1:1:2:3:a:b:c:'])
+      expect((await test.root.call('GET', `/nodes/lab1/tasks/${encodeURIComponent(bad)}/status`)).body.errors).toEqual({
+        upid: 'unable to parse worker upid',
+      });
+  });
+
+  it('are shown to who started them, a token those of its own', async () => {
+    await test.root.data('POST', '/access/users', { userid: 'op@pve' });
+    await test.root.data('PUT', '/access/acl', { path: '/vms', roles: 'PVEVMUser', users: 'op@pve' });
+    const token = async (name: string) =>
+      test.client(
+        `op@pve!${name}=${(await test.root.data('POST', `/access/users/op@pve/token/${name}`, { privsep: 0 })).value}`,
+      );
+    const [one, two] = [await token('one'), await token('two')];
+    const upid = await one.data('POST', '/nodes/lab1/qemu/100/status/stop');
+    await test.root.exitOf(upid);
+    expect((await one.data('GET', '/nodes/lab1/tasks')).map((task: { upid: string }) => task.upid)).toEqual([upid]);
+    expect(await two.data('GET', '/nodes/lab1/tasks')).toEqual([]);
+    expect((await two.call('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/status`)).reason).toBe(
+      'Permission check failed (/nodes/lab1, Sys.Audit)',
+    );
+    expect((await one.data('GET', '/cluster/tasks')).length).toBe(1);
+  });
+});

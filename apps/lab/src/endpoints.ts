@@ -5,6 +5,8 @@ import { sessionHandlers } from './access/session-handlers.js';
 import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
+import { logHandlers } from './cluster/cluster-log.js';
+import { defaultHandlers } from './cluster/default-handlers.js';
 import { firewallHandlers } from './cluster/firewall-handlers.js';
 import { haHandlers } from './cluster/ha.js';
 import { haStatusHandlers } from './cluster/ha-status.js';
@@ -20,9 +22,12 @@ import { snapshotHandlers } from './guests/snapshots.js';
 import { cloneHandlers } from './guests/template.js';
 import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
+import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
+import { networkHandlers } from './nodes/network-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
+import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
@@ -34,12 +39,17 @@ export const HANDLERS: Handlers = {
   ...tokenHandlers,
   ...aclHandlers,
   ...realmHandlers,
+  ...indexHandlers,
   ...clusterHandlers,
+  ...defaultHandlers,
+  ...logHandlers,
   ...firewallHandlers,
   ...haHandlers,
   ...haStatusHandlers,
   ...poolHandlers,
   ...nodeHandlers,
+  ...networkHandlers,
+  ...systemHandlers,
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,

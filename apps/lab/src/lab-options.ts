@@ -45,6 +45,8 @@ export interface LabOptions {
   readonly users?: readonly { readonly userid: string; readonly password: string }[];
   /** `tokenid` is `user@realm!name`; the user is made when missing. */
   readonly tokens?: readonly { readonly tokenid: string; readonly secret: string; readonly privsep?: boolean }[];
+  /** Milliseconds since the epoch; the machine's clock by default. */
+  readonly now?: () => number;
   /** Given at first start only; made up otherwise and kept in `stateDir`. */
   readonly rootPassword?: string;
   /** Hears what the runtime has to say, with facts as fields. */

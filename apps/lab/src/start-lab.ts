@@ -150,7 +150,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   // Guests in a user namespace must get through to their volumes; what is secret has its own mode.
   chmodSync(options.stateDir, 0o711);
   const folder = holdFolder(options.stateDir);
-  const now = () => Date.now();
+  const now = options.now ?? (() => Date.now());
   const bootTime = now();
   const nodes = options.nodes ?? ['lab1'];
   const names = [
@@ -178,6 +178,10 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   const stopping = new AbortController();
   let server: LabServer | undefined;
   let ha: HaManager | undefined;
+  const manager = () => {
+    ha ??= new HaManager(lab, options.haTimeScale ?? 1);
+    return ha;
+  };
   const lab: Lab = {
     name: options.name,
     stateDir: options.stateDir,
@@ -196,8 +200,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     faults,
     runtime,
     get ha() {
-      ha ??= new HaManager(lab, options.haTimeScale ?? 1);
-      return ha;
+      return manager();
     },
     certificate: await issue(false),
     async renewCertificate() {
@@ -233,7 +236,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     if (lab.figuresLagSeconds > 0)
       timer = setInterval(() => void publishFigures(lab).catch(() => undefined), lab.figuresLagSeconds * 1000);
     stopSampling = startSampling(lab);
-    lab.ha.start();
+    manager().start();
     jobs.start();
     server = new LabServer(lab, HANDLERS, uploads);
     consoles = attachConsoles(lab, server.http);
@@ -256,7 +259,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
         consoles?.close();
         await serving.close();
         jobs.close();
-        await lab.ha.close();
+        await manager().close();
         await lab.tasks.close();
         stopping.abort();
         await runtime.close({ keepGuests });

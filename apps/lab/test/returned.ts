@@ -25,6 +25,10 @@ function typeFits(value: unknown, type: string): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Only said so forbids more: most answers hold fields that nobody described. */
+const isForbidden = (additional: ReturnSchema['additionalProperties']) =>
+  additional === 0 || additional === '0' || additional === false;
+
 const indexed = (name: string, properties: Readonly<Record<string, ReturnSchema>>) =>
   properties[`${/^([a-z]+)\d+$/.exec(name)?.[1] ?? ''}[n]`];
 
@@ -52,8 +56,10 @@ export function differences(value: unknown, schema: ReturnSchema | undefined, at
       result.push(`${at}.${name}: missing`);
   for (const [name, inner] of Object.entries(value)) {
     const property = properties[name] ?? indexed(name, properties);
+    // Optional ones may be there without a value.
+    if (property && inner === null && Number(property.optional ?? 0)) continue;
     if (property) result.push(...differences(inner, property, `${at}.${name}`));
-    else if (!schema.additionalProperties || schema.additionalProperties === '0') result.push(`${at}.${name}: unknown`);
+    else if (isForbidden(schema.additionalProperties)) result.push(`${at}.${name}: unknown`);
   }
   return result;
 }

@@ -2,8 +2,8 @@
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
+import { isAclPath, normalizeAclPath } from './acl-path.js';
 import { modifyPrivileges } from './check-permissions.js';
-import { isAclPath, normalizeAclPath } from './directory.js';
 import { BUILT_IN_ROLES } from './roles.js';
 
 /** Dies while the lock on user.cfg is held: the text says during what. */

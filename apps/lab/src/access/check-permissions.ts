@@ -3,7 +3,8 @@ import { fail, forbidden } from '../http/api-error.js';
 import { type RawParameters, textOf } from '../http/body.js';
 import { splitList } from '../schema/formats.js';
 import type { ApiMethod, PermissionTest } from '../schema/schema.js';
-import { type Directory, normalizeAclPath } from './directory.js';
+import { normalizeAclPath } from './acl-path.js';
+import { type Directory } from './directory.js';
 
 const fill = (template: string, parameters: RawParameters) =>
   template.replace(/\{([^}]+)\}/g, (_, name: string) => textOf(parameters[name]));

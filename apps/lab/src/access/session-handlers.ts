@@ -3,8 +3,9 @@ import { ApiError, fail, forbidden, parameterError } from '../http/api-error.js'
 import type { Call, Handlers } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import { splitList } from '../schema/formats.js';
+import { aclTree, normalizeAclPath } from './acl-path.js';
 import { realmOf } from './check-permissions.js';
-import { aclTree, hashSecret, normalizeAclPath, secretMatches } from './directory.js';
+import { hashSecret, secretMatches } from './directory.js';
 import { realms } from './realm-handlers.js';
 
 const CAPABILITIES: Readonly<Record<string, RegExp>> = {

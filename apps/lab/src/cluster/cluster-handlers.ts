@@ -2,8 +2,12 @@
 
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
+import { splitList } from '../schema/formats.js';
+import { keysOf, parsePropertyString } from '../schema/property-string.js';
+import { methodOf } from '../schema/schema.js';
+import type { Value } from '../schema/validate.js';
 import { describeTask } from '../tasks/tasks.js';
-import { haNodeState } from './ha-manager.js';
+import { haNodeState } from './ha-state.js';
 import { guestExtras, guestRow, isShownOn, nodeRow, type Row, storageRow } from './resource-rows.js';
 
 export const VERSION = { version: '9.2.11', release: '9.2', repoid: '14a22df35955d97d' } as const;
@@ -99,7 +103,7 @@ function nextId(call: Call): string {
     if (guest) throw parameterError({ vmid: `VM ${wanted} already exists` });
     return String(wanted);
   }
-  const { lower, upper } = lab.journal.get<{ lower: number; upper: number }>('options', 'next-id') ?? lab.idRange;
+  const { lower, upper } = idRange(call);
   for (let id = lower; id < upper; id += 1) if (!lab.state.guests.has(id)) return String(id);
   throw fail(`unable to get any free VMID in range [${lower}, ${upper}]`);
 }
@@ -146,69 +150,83 @@ function clusterTasks(call: Call): unknown {
     });
 }
 
+/** Options that are property strings and come back taken apart. */
+const TAKEN_APART = [
+  'crs',
+  'migration',
+  'replication',
+  'next-id',
+  'ha',
+  'notify',
+  'u2f',
+  'webauthn',
+  'tag-style',
+  'user-tag-access',
+];
+const LISTS = ['registered-tags'];
+
+const optionsOf = (call: Call) => Object.fromEntries(call.lab.journal.entries<Value>('options'));
+
 function readOptions(call: Call): unknown {
-  const stored = Object.fromEntries(call.lab.journal.entries<unknown>('options'));
-  return { keyboard: 'en-us', mac_prefix: 'BC:24:11', ...stored };
+  const { parameters } = methodOf('PUT', '/cluster/options');
+  const stored = optionsOf(call);
+  const result: Record<string, unknown> = { mac_prefix: 'BC:24:11', description: '', ...stored };
+  for (const key of TAKEN_APART) {
+    const property = parameters.get(key);
+    const keys = property && keysOf(property);
+    const value = stored[key];
+    if (typeof value !== 'string' || !keys) continue;
+    const parts: Record<string, unknown> = parsePropertyString(keys, value);
+    if (typeof parts['user-allow-list'] === 'string') parts['user-allow-list'] = parts['user-allow-list'].split(';');
+    result[key] = parts;
+  }
+  for (const key of LISTS) if (typeof stored[key] === 'string') result[key] = splitList(stored[key]);
+  if (stored.description !== undefined) result.description = `${String(stored.description).trimEnd()}\n`;
+  const allowed = call.can('/', ['Sys.Audit'])
+    ? result
+    : Object.fromEntries(['console', 'tag-style'].flatMap((key) => (key in result ? [[key, result[key]]] : [])));
+  return { ...allowed, 'allowed-tags': tagsInUse(call) };
+}
+
+/** Registered ones, and those on guests the caller sees. */
+function tagsInUse(call: Call): string[] {
+  const tags = new Set(splitList(String(optionsOf(call)['registered-tags'] ?? '')));
+  for (const guest of call.lab.state.guests.values())
+    if (guest.config.tags !== undefined && call.can(`/vms/${guest.vmid}`, ['VM.Audit']))
+      for (const tag of splitList(String(guest.config.tags))) tags.add(tag);
+  return [...tags].sort();
+}
+
+/** Where `nextid` looks. */
+function idRange(call: Call): { lower: number; upper: number } {
+  const stored = call.lab.journal.get<string | { lower: number; upper: number }>('options', 'next-id');
+  if (stored === undefined) return { ...call.lab.idRange };
+  if (typeof stored === 'object') return stored;
+  const range = { ...call.lab.idRange };
+  for (const part of stored.split(',')) {
+    const [name, number] = part.split('=');
+    if (name === 'lower' || name === 'upper') range[name] = Number(number);
+  }
+  return range;
 }
 
 function writeOptions(call: Call): void {
-  for (const key of (call.text('delete') ?? '').split(/[,;\s]+/).filter((one) => one !== ''))
-    call.lab.journal.delete('options', key);
-  for (const [key, value] of Object.entries(call.parameters)) {
-    if (key === 'delete') continue;
-    if (key === 'next-id') {
-      const range = { ...call.lab.idRange };
-      for (const part of String(value).split(',')) {
-        const [name, number] = part.split('=');
-        if (name === 'lower' || name === 'upper') range[name] = Number(number);
-      }
-      if (range.lower >= range.upper) throw parameterError({ 'next-id': 'upper must be greater than lower' });
-      call.lab.journal.put('options', key, range);
-    } else call.lab.journal.put('options', key, value);
-  }
+  for (const [key, value] of Object.entries(call.parameters))
+    if (key !== 'delete') call.lab.journal.put('options', key, value);
+  for (const key of splitList(call.text('delete') ?? '')) call.lab.journal.delete('options', key);
 }
+
+const BELOW =
+  'acme backup backup-info bulk-action ceph config firewall ha jobs log mapping metrics notifications nextid options qemu ' +
+  'replication resources status tasks sdn';
 
 export const clusterHandlers: Handlers = {
   'GET /version': () => ({ ...VERSION, lab: LAB_VERSION }),
-  'GET /cluster': () =>
-    [
-      'replication',
-      'metrics',
-      'config',
-      'firewall',
-      'backup',
-      'backup-info',
-      'ha',
-      'acme',
-      'ceph',
-      'jobs',
-      'mapping',
-      'sdn',
-      'log',
-      'resources',
-      'tasks',
-      'options',
-      'status',
-      'nextid',
-    ].map((name) => ({ name })),
+  'GET /cluster': () => BELOW.split(' ').map((name) => ({ name })),
   'GET /cluster/resources': resources,
   'GET /cluster/status': status,
   'GET /cluster/nextid': nextId,
   'GET /cluster/tasks': clusterTasks,
   'GET /cluster/options': readOptions,
   'PUT /cluster/options': writeOptions,
-  'GET /cluster/log': () => [],
-  'GET /cluster/replication': () => [],
-  'GET /cluster/config/nodes': (call) =>
-    call.lab.nodes.map((node, index) => ({
-      node,
-      name: node,
-      nodeid: String(index + 1),
-      ring0_addr: nodeAddress(index),
-      quorum_votes: '1',
-    })),
-  'GET /cluster/config/apiversion': () => 1,
-  'GET /cluster/mapping/pci': () => [],
-  'GET /cluster/mapping/usb': () => [],
-  'GET /cluster/mapping/dir': () => [],
 };

@@ -8,6 +8,7 @@ import { halt, shutdownGuest, startGuest, stopGuest } from '../guests/power.js';
 import { Call } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import type { Guest } from '../state/model.js';
+import type { HaControl, NodeState } from './ha-control.js';
 import { chooseNode } from './ha-nodes.js';
 import { type Resource, requested, type Service, type ServiceState, vmidOf } from './ha-state.js';
 
@@ -21,9 +22,7 @@ const SHUTDOWN_SECONDS = 60;
 
 const ROOT = { id: 'root@pam', userid: 'root@pam', isToken: false, isRoot: true } as const;
 
-export type NodeState = 'online' | 'unknown' | 'fence';
-
-export class HaManager {
+export class HaManager implements HaControl {
   private timer: NodeJS.Timeout | undefined;
   private readonly downSince = new Map<string, number>();
   /** Resources a task is at work for. */
@@ -288,7 +287,3 @@ export class HaManager {
     this.work(sid, type === 'qemu' ? 'qmigrate' : 'vzmigrate', guest, node, migrationOf(call, type, target));
   }
 }
-
-/** `hastate` of a node, once there is something to manage. */
-export const haNodeState = (lab: Lab, node: string): string | undefined =>
-  lab.ha.isActive ? lab.ha.nodeState(node) : undefined;

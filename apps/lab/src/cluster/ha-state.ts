@@ -70,3 +70,7 @@ export function haOfGuest(lab: Lab, guest: Guest): { managed: 0 | 1; state?: str
   if (!isManaged(lab, guest)) return { managed: 0 };
   return { managed: 1, state: serviceOf(lab, sidOf(guest))?.state ?? null };
 }
+
+/** `hastate` of a node, once there is something to manage. */
+export const haNodeState = (lab: Lab, node: string): string | undefined =>
+  lab.ha.isActive ? lab.ha.nodeState(node) : undefined;

@@ -19,7 +19,7 @@ async function members(call: Call, pool: PoolRecord): Promise<Row[]> {
   const { lab } = call;
   const type = call.text('type');
   const rows: Row[] = [];
-  for (const vmid of [...pool.vms].sort()) {
+  for (const vmid of [...pool.vms].sort((left, right) => left - right)) {
     const guest = lab.state.guests.get(vmid);
     if (guest && (type === undefined || type === guest.type)) rows.push(await guestRow(lab, guest));
   }

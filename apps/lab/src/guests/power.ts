@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab.js';
 import { applyContainerPending } from '../lxc/update-container.js';
+import { bridgesOn } from '../nodes/interfaces.js';
 import { applyMachinePending } from '../qemu/machine-pending.js';
 import { makeStateVolume, RUNNING_AS } from '../qemu/machine-state.js';
 import type { Guest, GuestType } from '../state/model.js';
@@ -21,11 +22,7 @@ let nextPid = 2000;
 
 /** Bridges are looked at only now: a configuration may name one that is not there. */
 function checkBridges(lab: Lab, guest: Guest): void {
-  const known = new Set([
-    ...lab.networks.map((network) => network.bridge),
-    ...[...lab.journal.entries('bridge')].map(([id]) => id),
-    ...[...lab.journal.entries('sdn-vnet')].map(([id]) => id),
-  ]);
+  const known = bridgesOn(lab, guest.node);
   for (const [key, value] of Object.entries(guest.config)) {
     if (!/^net\d+$/.test(key)) continue;
     const { bridge } = parseOption(guest.type, key, value);

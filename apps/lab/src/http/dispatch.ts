@@ -10,6 +10,7 @@ import { validate } from '../schema/validate.js';
 import { ApiError, fail, forbidden, notImplemented, parameterError } from './api-error.js';
 import { type RawParameters, textOf, type Upload } from './body.js';
 import { Call, type Caller, type Handlers } from './call.js';
+import { checkQuorum } from './quorum.js';
 
 export interface Answer {
   readonly data: unknown;
@@ -27,22 +28,6 @@ async function checkNode(lab: Lab, node: string): Promise<void> {
     await sleep(CONNECT_TIMEOUT_MS);
     throw new ApiError(595, 'No route to host', undefined, 'none');
   }
-}
-
-/** Without quorum pmxcfs is read-only: what would write fails with the text of whoever tries. */
-function checkQuorum(lab: Lab, method: string, path: string): void {
-  if (method === 'GET' || !lab.faults.isQuorumLost()) return;
-  if (/\/agent\/|\/termproxy$|\/vncproxy$|^\/access\/(ticket|vncticket)$|\/tasks\//.test(path)) return;
-  const config = /^\/nodes\/([^/]+)\/(qemu|lxc)\/(\d+)\/(?:config|resize)$/.exec(path);
-  if (config) {
-    const folder = config[2] === 'qemu' ? 'qemu-server' : 'lxc';
-    throw fail(
-      `unable to open file '/etc/pve/nodes/${config[1]}/${folder}/${config[3]}.conf.tmp.${process.pid}' - Permission denied`,
-    );
-  }
-  if (path.startsWith('/access/')) throw fail("cfs-lock 'file-user_cfg' error: no quorum!");
-  if (path.startsWith('/storage')) throw fail("cfs-lock 'file-storage_cfg' error: no quorum!");
-  throw fail('cluster not ready - no quorum?');
 }
 
 /** Whoever is told that a change is done may count on it, so none is while the lab's own disk is full. */

@@ -128,8 +128,8 @@ function routes(): RouteNode {
   return root;
 }
 
-/** A volume id has slashes, and Proxmox takes the rest of the path for it, encoded or not. */
-const REST_OF_PATH = new Set(['volume']);
+/** A volume id and a network have slashes, and Proxmox takes the rest of the path for them, encoded or not. */
+const REST_OF_PATH = new Set(['volume', 'cidr']);
 
 export interface Route {
   readonly api: ApiMethod;

@@ -21,6 +21,8 @@ import { containerHandlers } from './lxc/container-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
+import { fileHandlers } from './storage/file-handlers.js';
+import { pruneHandlers } from './storage/prune-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
 import { taskHandlers } from './tasks/task-handlers.js';
 
@@ -35,6 +37,8 @@ export const HANDLERS: Handlers = {
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,
+  ...fileHandlers,
+  ...pruneHandlers,
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,

@@ -13,7 +13,9 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKBsjN3qvI7pX7Ict9s9Z0VfpScPG4S
 type Config = Record<string, string | number>;
 const config = (path: string, more: Config = {}): Promise<Config> => test.root.data('GET', `${path}/config`, more);
 const put = (path: string, values: Config) => test.root.data('PUT', `${path}/config`, values);
-const pending = async (path: string) => {
+const pending = async (
+  path: string,
+): Promise<Record<string, { value?: unknown; pending?: unknown; delete?: number }>> => {
   const rows = (await test.root.data('GET', `${path}/pending`)) as { key: string }[];
   return Object.fromEntries(rows.map(({ key, ...row }) => [key, row]));
 };

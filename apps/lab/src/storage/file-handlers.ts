@@ -127,18 +127,21 @@ async function upload(call: Call): Promise<string> {
   const target = newFile(call, storage, content);
   if (!contentOf(storage).includes(content))
     throw fail(`storage '${storage.storage}' does not support '${content}' content`);
+  // The server drops what nobody took when the request is answered; the task comes after that.
+  const taken = `${part.file}.taken`;
+  renameSync(part.file, taken);
   return call.task('imgcopy', '', async (task) => {
     task.log(`starting file import from: /var/tmp/pveupload-${part.sha256.slice(0, 32)}`);
     try {
-      await verify(call, part.file, target.volume.name, task);
+      await verify(call, taken, target.volume.name, task);
       task.log(`target node: ${call.node}`);
       task.log(`target file: ${target.path}`);
       task.log(`file size is: ${part.size}`);
       checkSpace(lab, storage, call.node, part.size, target.volume.name);
-      keep(call, target, part.file);
+      keep(call, target, taken);
       task.log('finished file import successfully');
     } finally {
-      rmSync(part.file, { force: true });
+      rmSync(taken, { force: true });
     }
   });
 }

@@ -8,6 +8,7 @@ import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
 import { backupHandlers } from './guests/backup-handlers.js';
+import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
@@ -42,6 +43,7 @@ export const HANDLERS: Handlers = {
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,
+  ...bulkHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,

@@ -3,7 +3,6 @@
 import { ownDisks } from '../guests/disks.js';
 import { guestOf } from '../guests/guests.js';
 import { shutdownLocked } from '../guests/power.js';
-import { nameOf } from '../guests/status.js';
 import { fail } from '../http/api-error.js';
 import type { Call, Handler, Handlers } from '../http/call.js';
 import type { Guest } from '../state/model.js';
@@ -140,7 +139,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'suspend-ram': ['POST', unsupported],
   'suspend-disk': ['POST', unsupported],
   shutdown: ['POST', powerOff],
-  'get-host-name': ['GET', (_, guest) => ({ 'host-name': nameOf(guest) })],
+  'get-host-name': ['GET', (_, guest) => ({ 'host-name': String(guest.config.name ?? `VM${guest.vmid}`) })],
   'get-osinfo': ['GET', osInfo],
   'get-users': ['GET', () => []],
   'get-timezone': ['GET', () => ({ offset: 0, zone: 'UTC' })],

@@ -186,7 +186,7 @@ describe('content', () => {
 
   it('of one guest also lists images to import, which are nobody’s', async () => {
     const kinds = (await content('local', { vmid: 110 })).map((row) => row.content);
-    expect([...new Set(kinds)].sort()).toEqual(['images', 'import']);
+    expect(new Set(kinds)).toEqual(new Set(['images', 'import']));
   });
 
   it.each([

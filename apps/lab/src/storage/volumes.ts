@@ -127,7 +127,8 @@ const linkedName = (parent: Volume, name: string) => `${parent.name}/${name}`;
 
 export async function removeVolume(lab: Lab, volume: Volume): Promise<void> {
   if (isReal(volume)) await lab.runtime.removeVolume(runtimeVolume(volume));
-  if (volume.runtimeName !== undefined) lab.journal.delete(HANDED, `${volume.storage}/${volume.runtimeName}`);
+  if (volume.runtimeName !== undefined)
+    lab.journal.delete(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`);
   lab.state.deleteVolume(volume);
 }
 
@@ -147,9 +148,27 @@ export function renameVolume(lab: Lab, volume: Volume, vmid: number): Volume {
     storage,
   );
   const next = { ...volume, vmid, name: volume.parent === undefined ? name : `${volume.parent}/${name}` };
-  if (volume.runtimeName !== undefined) lab.journal.put(HANDED, `${volume.storage}/${volume.runtimeName}`, 1);
+  if (volume.runtimeName !== undefined)
+    lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
   lab.state.replaceVolume(volume, next);
   return next;
+}
+
+/** The volume under the lowest number that is free by now; its bytes stay where they are. */
+export function renumberVolume(lab: Lab, volume: Volume): Volume {
+  const own = Number(/-disk-(\d+)(?:\.\w+)?$/.exec(volume.name)?.[1] ?? 0);
+  for (let index = 0; index < own; index += 1) {
+    const name = volume.name.replace(/-disk-\d+(\.\w+)?$/, `-disk-${index}$1`);
+    const others = lab.state.volumesOfGuest(volume.vmid ?? 0).filter((other) => other.storage === volume.storage);
+    const number = new RegExp(`-disk-${index}(?:\\.\\w+)?$`);
+    if (others.some((other) => number.test(other.name))) continue;
+    const next = { ...volume, name };
+    if (volume.runtimeName !== undefined)
+      lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
+    lab.state.replaceVolume(volume, next);
+    return next;
+  }
+  return volume;
 }
 
 /** The volume on another node and storage; its bytes stay where they are, in the pool all nodes share. */

@@ -13,6 +13,7 @@ import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
+import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
@@ -30,6 +31,8 @@ import { nodeHandlers } from './nodes/node-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
+import { fileHandlers } from './storage/file-handlers.js';
+import { pruneHandlers } from './storage/prune-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
 import { taskHandlers } from './tasks/task-handlers.js';
 
@@ -53,9 +56,12 @@ export const HANDLERS: Handlers = {
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,
+  ...fileHandlers,
+  ...pruneHandlers,
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,
+  ...bulkHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,

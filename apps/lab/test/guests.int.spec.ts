@@ -130,7 +130,9 @@ describe('guests of a lab', () => {
     expect([config.tags, config.scsi0]).toEqual(['keep', 'local-zfs:vm-171-disk-0,size=2G']);
     const path = `/nodes/lab1/storage/local/content/${encodeURIComponent(backup.volid)}`;
     await test.root.data('PUT', path, { protected: 1 });
-    expect((await test.root.call('DELETE', path)).reason).toBe("can't remove protected archive");
+    expect(await test.root.run('DELETE', path)).toBe(
+      `cannot remove protected volume '${backup.volid.replace('local:', '')}' on 'local'`,
+    );
     await test.root.data('PUT', path, { protected: 0 });
     expect(await test.root.run('DELETE', path)).toBe('OK');
     for (const vmid of [170, 171]) await test.root.run('DELETE', `/nodes/lab1/qemu/${vmid}`);

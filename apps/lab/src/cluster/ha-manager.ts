@@ -284,6 +284,12 @@ export class HaManager implements HaControl {
       ...(guest.running ? (type === 'qemu' ? { online: 1, 'with-local-disks': 1 } : { restart: 1 }) : {}),
     };
     const call = new Call(lab, ROOT, parameters, `/nodes/${node}/${type}/${vmid}/migrate`, undefined);
-    this.work(sid, type === 'qemu' ? 'qmigrate' : 'vzmigrate', guest, node, migrationOf(call, type, target));
+    this.work(
+      sid,
+      type === 'qemu' ? 'qmigrate' : 'vzmigrate',
+      guest,
+      node,
+      migrationOf(call, type, { node: target, storageOf: (id) => id }),
+    );
   }
 }

@@ -47,7 +47,9 @@ function plan(call: Call, source: Guest, guest: Guest, target: string | undefine
   const from = snapshot?.config ?? source.config;
   const mounts: { disk: Disk; volume: Volume }[] = [];
   let shared = true;
-  for (const disk of disksOf('lxc', from)) {
+  // The root file system first, so that it gets the first number.
+  const sorted = disksOf('lxc', from).sort((a, b) => Number(b.key === 'rootfs') - Number(a.key === 'rootfs'));
+  for (const disk of sorted) {
     const id = storage ?? disk.file.split(':')[0] ?? '';
     if (storageConfig(lab, id).options.shared !== 1) shared = false;
     call.demand(`/storage/${id}`, ['Datastore.AllocateSpace']);

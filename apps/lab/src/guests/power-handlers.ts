@@ -6,7 +6,7 @@ import type { Call, Handlers } from '../http/call.js';
 import { stateStorage } from '../qemu/machine-state.js';
 import type { GuestType } from '../state/model.js';
 import { describeTask, type TaskContext } from '../tasks/tasks.js';
-import { checkLock, demandOnGuest, findGuest, guestOf, isTemplate, loadGuest, missingMachine } from './guests.js';
+import { checkLock, demandOnGuest, findGuest, guestOf, loadGuest, missingMachine } from './guests.js';
 import { KINDS } from './kind.js';
 import { pauseGuest, rebootGuest, resetGuest, shutdownGuest, startGuest, stopGuest, suspendToDisk } from './power.js';
 
@@ -177,43 +177,6 @@ function handlersOf(type: GuestType): Handlers {
   };
 }
 
-/** Every guest of the node that matches; one task for all, failures are warnings. */
-function bulk(call: Call, kind: 'startall' | 'stopall'): string {
-  const { lab, node } = call;
-  const wanted = (call.text('vms') ?? '')
-    .split(/[,;\s]+/)
-    .filter((id) => id !== '')
-    .map(Number);
-  return call.task(kind, '', async (task) => {
-    for (const guest of [...lab.state.guests.values()]) {
-      if (guest.node !== node || isTemplate(guest)) continue;
-      if (
-        wanted.length > 0
-          ? !wanted.includes(guest.vmid)
-          : kind === 'startall' && guest.config.onboot !== 1 && !call.flag('force')
-      )
-        continue;
-      if (!call.can(`/vms/${guest.vmid}`, ['VM.PowerMgmt'])) continue;
-      try {
-        checkLock(guest);
-        if (kind === 'startall' && !guest.running) await startGuest(lab, guest.type, node, guest.vmid, task);
-        if (kind === 'stopall' && guest.running)
-          await shutdownGuest(
-            lab,
-            guest.type,
-            node,
-            guest.vmid,
-            { timeout: call.number('timeout') ?? 180, forceStop: call.number('force-stop') !== 0 },
-            task,
-          );
-      } catch (error) {
-        task.signal.throwIfAborted();
-        task.warn(`${guest.vmid}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
-  });
-}
-
 export const powerHandlers: Handlers = {
   ...handlersOf('qemu'),
   ...handlersOf('lxc'),
@@ -224,6 +187,4 @@ export const powerHandlers: Handlers = {
       resetGuest(call.lab, call.node, call.vmid, task, call.flag('skiplock')),
     );
   },
-  'POST /nodes/{node}/startall': (call) => bulk(call, 'startall'),
-  'POST /nodes/{node}/stopall': (call) => bulk(call, 'stopall'),
 };

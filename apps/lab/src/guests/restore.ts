@@ -7,7 +7,7 @@ import { formatSize } from '../schema/formats.js';
 import type { BackupVolume, Guest, GuestConfig, Volume } from '../state/model.js';
 import { volumeId } from '../state/model.js';
 import { abilitiesOf, contentOf, storageConfig } from '../storage/storages.js';
-import { createVolume, isReal, removeVolume, runtimeVolume, toBase } from '../storage/volumes.js';
+import { createVolume, isReal, removeVolume, renumberVolume, runtimeVolume, toBase } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { archiveFile } from './backup.js';
 import { ownDisks } from './disks.js';
@@ -92,6 +92,14 @@ async function bringBack(call: Call, restore: Restore, task: TaskContext): Promi
     await lab.runtime.restoreVolumes(made.filter(isReal).map(runtimeVolume), archiveFile(lab, archive), task.signal);
     const owned = existed ? ownDisks(lab, guest, guest.config, true).map((disk) => disk.volume) : [];
     for (const volume of owned) await removeVolume(lab, volume);
+    // On a real node the old volumes were gone before the new ones were named.
+    if (owned.length > 0)
+      for (const [index, volume] of made.entries()) {
+        const renamed = renumberVolume(lab, volume);
+        made[index] = renamed;
+        for (const [key, value] of Object.entries(config))
+          config[key] = String(value).replace(`${volumeId(volume)},`, `${volumeId(renamed)},`);
+      }
     keepOptions(call, backup.config, config);
     Object.assign(config, options);
     if (options.tags !== undefined) config.tags = normalizeTags(String(options.tags));

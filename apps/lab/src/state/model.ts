@@ -85,6 +85,8 @@ export interface Volume {
   readonly parent?: string;
   /** Name at the runtime; stays when the volume is renamed. */
   readonly runtimeName?: string;
+  /** Storage at the runtime, where the volume has moved to another one since. */
+  readonly runtimeStorage?: string;
   /** Runtime image behind a template or import volume. */
   readonly image?: string;
   /** File below the state folder, for uploads, downloads and backups. */

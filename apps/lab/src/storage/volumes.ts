@@ -18,6 +18,8 @@ export interface NewVolume {
   readonly format?: string;
   /** Base name without the kind's prefix: `cloudinit`; counted `disk-n` otherwise. */
   readonly suffix?: string;
+  /** The whole name, ending included, where a client chose it. */
+  readonly fileName?: string;
   /** Only a name: nothing at the runtime. Cloud-init images always are. */
   readonly hollow?: boolean;
 }
@@ -28,7 +30,7 @@ export type VolumeSource =
   | { readonly clone: Volume; readonly linked: boolean; readonly fresh: boolean };
 
 export const runtimeVolume = (volume: Volume): RuntimeVolume => ({
-  storage: volume.storage,
+  storage: volume.runtimeStorage ?? volume.storage,
   name:
     volume.runtimeName ??
     volume.name
@@ -52,11 +54,15 @@ function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: 
   if (!files && format !== 'raw' && format !== 'subvol') throw new Error(`unsupported format '${format}'`);
   const prefix = format === 'subvol' ? 'subvol' : 'vm';
   const place = (base: string) => (files ? `${wanted.vmid}/${base}.${format}` : base);
+  if (wanted.fileName !== undefined) {
+    const base = wanted.fileName.replace(/\.(\w+)$/, '-$1');
+    return { name: files ? `${wanted.vmid}/${wanted.fileName}` : wanted.fileName, base, format };
+  }
   const taken = new Set<string>();
   for (const volume of lab.state.volumesOfGuest(wanted.vmid)) {
-    if (volume.storage !== wanted.storage) continue;
-    taken.add(/disk-(\d+)/.exec(volume.name.split('/').at(-1) ?? '')?.[1] ?? '');
-    taken.add(/disk-(\d+)/.exec(volume.runtimeName ?? '')?.[1] ?? '');
+    const number = (name: string | undefined) => /disk-(\d+)/.exec(name?.split('/').at(-1) ?? '')?.[1] ?? '';
+    if (volume.storage === wanted.storage) taken.add(number(volume.name));
+    if ((volume.runtimeStorage ?? volume.storage) === wanted.storage) taken.add(number(volume.runtimeName));
   }
   let index = 0;
   // A disk that was handed to another guest keeps its name at the runtime.
@@ -121,7 +127,8 @@ const linkedName = (parent: Volume, name: string) => `${parent.name}/${name}`;
 
 export async function removeVolume(lab: Lab, volume: Volume): Promise<void> {
   if (isReal(volume)) await lab.runtime.removeVolume(runtimeVolume(volume));
-  if (volume.runtimeName !== undefined) lab.journal.delete(HANDED, `${volume.storage}/${volume.runtimeName}`);
+  if (volume.runtimeName !== undefined)
+    lab.journal.delete(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`);
   lab.state.deleteVolume(volume);
 }
 
@@ -141,7 +148,63 @@ export function renameVolume(lab: Lab, volume: Volume, vmid: number): Volume {
     storage,
   );
   const next = { ...volume, vmid, name: volume.parent === undefined ? name : `${volume.parent}/${name}` };
-  if (volume.runtimeName !== undefined) lab.journal.put(HANDED, `${volume.storage}/${volume.runtimeName}`, 1);
+  if (volume.runtimeName !== undefined)
+    lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
+  lab.state.replaceVolume(volume, next);
+  return next;
+}
+
+/** The volume under the lowest number that is free by now; its bytes stay where they are. */
+export function renumberVolume(lab: Lab, volume: Volume): Volume {
+  const own = Number(/-disk-(\d+)(?:\.\w+)?$/.exec(volume.name)?.[1] ?? 0);
+  for (let index = 0; index < own; index += 1) {
+    const name = volume.name.replace(/-disk-\d+(\.\w+)?$/, `-disk-${index}$1`);
+    const others = lab.state.volumesOfGuest(volume.vmid ?? 0).filter((other) => other.storage === volume.storage);
+    const number = new RegExp(`-disk-${index}(?:\\.\\w+)?$`);
+    if (others.some((other) => number.test(other.name))) continue;
+    const next = { ...volume, name };
+    if (volume.runtimeName !== undefined)
+      lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
+    lab.state.replaceVolume(volume, next);
+    return next;
+  }
+  return volume;
+}
+
+/** The volume on another node and storage; its bytes stay where they are, in the pool all nodes share. */
+export function relocateVolume(lab: Lab, volume: Volume, node: string, storage: string): Volume {
+  const target = loadStorage(lab, storage, node);
+  const place = target.options.shared === 1 ? '*' : node;
+  if (storage === volume.storage) {
+    const next = { ...volume, node: place };
+    lab.state.replaceVolume(volume, next);
+    return next;
+  }
+  const type = volume.content === 'rootdir' ? 'lxc' : 'qemu';
+  const suffix = /-(cloudinit|state-[^/.]+)/.exec(volume.name)?.[1];
+  const format = abilitiesOf(target).files ? (volume.format === 'subvol' ? 'raw' : volume.format) : undefined;
+  const { name, format: chosen } = freeName(
+    lab,
+    {
+      node,
+      storage,
+      vmid: volume.vmid ?? 0,
+      type,
+      size: volume.size,
+      ...(suffix ? { suffix } : {}),
+      ...(format ? { format } : {}),
+    },
+    target,
+  );
+  const { parent: _parent, ...rest } = volume;
+  const next: Volume = {
+    ...rest,
+    node: place,
+    storage,
+    name,
+    format: chosen,
+    ...(volume.runtimeName === undefined ? {} : { runtimeStorage: volume.runtimeStorage ?? volume.storage }),
+  };
   lab.state.replaceVolume(volume, next);
   return next;
 }

@@ -114,6 +114,8 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
   const ELSEWHERE: readonly (readonly [RegExp, RegExp])[] = [
     [/\/ceph\/(?!releases|cfg$)./, /binary not installed/],
     [/\/cluster\/ha\/groups/, /ha groups have been migrated to rules/],
+    [/\/query-url-metadata$/, /does not match the regex pattern/],
+    [/\/prunebackups$/, /no prune-backups options configured/],
     [/^\/access\/tfa\/\{userid\}\/\{id\}$/, /No such tfa entry/],
     // Nobody but root by ticket: the description names no permission at all.
     [/^\/cluster\/backup-info$|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],

@@ -52,7 +52,8 @@ function ruleHandlers(scope: Scope, base: string, create: string): Handlers {
     [`GET ${base}/{pos}`]: (call) => {
       const record = load(call, scope);
       const position = positionOf(call, record);
-      return describeRule(record.rules[position] ?? {}, position, record);
+      // Alone, its place is told as it was asked for: as text.
+      return { ...describeRule(record.rules[position] ?? {}, position, record), pos: String(position) };
     },
     [`PUT ${base}/{pos}`]: async (call) => {
       const record = load(call, scope);

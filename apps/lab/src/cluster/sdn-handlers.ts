@@ -1,8 +1,10 @@
 /** SDN zones, vnets and subnets: configured first, in force (and bridges for guests) from `PUT /cluster/sdn` on. */
+
 import { randomUUID } from 'node:crypto';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
+import { parsePropertyString } from '../schema/property-string.js';
 import {
   checkLock,
   commit,
@@ -87,11 +89,24 @@ function checkedVnet(call: Call, id: string, entry: Entry, doing: string): Entry
 const subnetsOf = (call: Call, vnet: string, entries = configured(call.lab, 'subnet')) =>
   [...entries].filter(([, entry]) => entry.vnet === vnet);
 
+const DHCP_RANGE = { 'start-address': { type: 'string' }, 'end-address': { type: 'string' } } as const;
+
+/** Ranges are given as property strings and told as objects, also of what is pending. */
+function withRanges(entry: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(entry).map(([key, value]) => {
+      if (key === 'pending' && typeof value === 'object' && value !== null) return [key, withRanges(value)];
+      if (key !== 'dhcp-range') return [key, value];
+      return [key, [value].flat().map((range) => parsePropertyString(DHCP_RANGE, String(range)))];
+    }),
+  );
+}
+
 /** The network of a subnet stands in its name: `z1-192.0.2.0-24`. */
-function subnetRow(call: Call, id: string, entry: Entry): Entry {
+function subnetRow(call: Call, id: string, entry: Entry): Record<string, unknown> {
   const [, zone = '', network = '', mask = ''] = /^([^-]+)-(.+)-(\d+)$/.exec(id) ?? [];
   return {
-    ...entry,
+    ...withRanges(entry),
     id,
     subnet: id,
     zone,

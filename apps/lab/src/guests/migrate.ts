@@ -168,6 +168,7 @@ function migrate(call: Call, type: GuestType): string {
   const node = call.need('target');
   if (node === call.node) throw parameterError({ target: 'target is local node.' });
   if (!lab.nodes.includes(node)) throw fail(`no such cluster node '${node}'`);
+  if (lab.faults.isNodeDown(node)) throw fail(`node '${node}' is not online`);
   if (type === 'qemu' && !call.caller.isRoot)
     for (const key of ['force', 'migration_type', 'migration_network'])
       if (call.text(key) && call.text(key) !== '0') throw parameterError({ [key]: 'Only root may use this option.' });

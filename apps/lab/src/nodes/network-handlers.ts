@@ -18,7 +18,9 @@ const isBridge = (one: Interface) => one.type === 'bridge' || one.type === 'OVSB
 
 function row(call: Call, iface: string, one: Interface, priority: number): Record<string, unknown> {
   const isActive = currentInterfaces(call.lab, call.node)[iface] !== undefined;
-  return { ...one, iface, priority, ...(isActive ? { active: 1 } : {}) };
+  // What is a word in /etc/network/interfaces is told as text, also where it is a number.
+  const texts = ['mtu', 'vlan-id'].flatMap((key) => (one[key] === undefined ? [] : [[key, String(one[key])]]));
+  return { ...one, ...Object.fromEntries(texts), iface, priority, ...(isActive ? { active: 1 } : {}) };
 }
 
 function difference(call: Call): string {

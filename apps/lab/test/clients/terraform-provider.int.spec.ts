@@ -637,7 +637,7 @@ describe('the requests of the Terraform provider', () => {
     });
     await provider.get(
       'cluster/sdn/zones/town',
-      { zone: 'string', type: 'string', mtu: 'int', pending: 'any', ipam: 'string?', nodes: 'string?' },
+      { zone: 'string', type: 'string', mtu: 'int?', pending: 'any', ipam: 'string?', nodes: 'string?' },
       { pending: true },
     );
     await provider.task('PUT', 'cluster/sdn');
@@ -667,7 +667,7 @@ describe('the requests of the Terraform provider', () => {
     expect((await refused(provider.get('cluster/sdn/zones/town', 'any'))).message).toMatch(/does not exist/);
 
     const map = [
-      'id=8086:5916,node=lab1,path=0000:00:02.0,iommu-group=0,subsystem-id=8086:2068',
+      'id=8086:5916,node=lab1,path=0000:00:02.0,iommugroup=0,subsystem-id=8086:2068',
       'id=8086:5916,node=lab2,path=0000:00:02.0',
     ];
     await provider.change('POST', 'cluster/mapping/pci', { id: 'gpu', description: 'graphics', map, mdev: false });

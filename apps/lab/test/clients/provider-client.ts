@@ -11,7 +11,7 @@ export type Body = Readonly<Record<string, string | number | boolean | readonly 
 
 /** As `url.Values.Encode` of Go: keys sorted, blanks as `+`, everything else but letters, digits and `-_.~` escaped. */
 export function encodeForm(body: Body): string {
-  const escape = (text: string) =>
+  const quote = (text: string) =>
     encodeURIComponent(text)
       .replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
       .replaceAll('%20', '+');
@@ -22,7 +22,7 @@ export function encodeForm(body: Body): string {
   });
   return pairs
     .sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
-    .map(([key, value]) => `${escape(key)}=${escape(value)}`)
+    .map(([key, value]) => `${quote(key)}=${quote(value)}`)
     .join('&');
 }
 

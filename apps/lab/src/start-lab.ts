@@ -6,7 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { Directory, hashSecret } from './access/directory.js';
 import { Tickets } from './access/tickets.js';
 import { publishFigures } from './cluster/figures.js';
-import { HaManager } from './cluster/ha-manager.js';
+import { HaSteward } from './cluster/ha-steward.js';
 import { HANDLERS } from './endpoints.js';
 import { FaultBook } from './faults/fault-book.js';
 import { startSampling } from './figures/rrd-handlers.js';
@@ -177,9 +177,9 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
       : realGuests(options));
   const stopping = new AbortController();
   let server: LabServer | undefined;
-  let ha: HaManager | undefined;
+  let ha: HaSteward | undefined;
   const manager = () => {
-    ha ??= new HaManager(lab, options.haTimeScale ?? 1);
+    ha ??= new HaSteward(lab, options.haTimeScale ?? 1);
     return ha;
   };
   const lab: Lab = {

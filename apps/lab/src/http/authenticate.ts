@@ -13,9 +13,12 @@ const OPEN: readonly string[] = [
   'POST /access/openid/auth-url',
 ];
 
+const TICKET = /(?:^|\s)PVEAuthCookie[= ]([^;]*)/;
+const TOKEN = /(?:^|\s)PVEAPIToken[= ]([^;]*)/;
+
 /** `PVEAuthCookie=…` or `PVEAPIToken …` out of a Cookie or Authorization header, decoded. */
-function headerValue(header: string | undefined, key: string): string | undefined {
-  const value = new RegExp(`(?:^|\\s)${key}[= ]([^;]*)`).exec(header ?? '')?.[1];
+function headerValue(header: string | undefined, pattern: RegExp): string | undefined {
+  const value = header === undefined ? undefined : pattern.exec(header)?.[1];
   return value?.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
@@ -40,8 +43,8 @@ export function authenticate(lab: Lab, request: IncomingMessage, method: string,
   const { cookie, authorization } = request.headers;
   const isUpload = method === 'POST' ? /^\/nodes\/[^/]+\/storage\/([^/]+)\/upload$/.exec(path) : null;
   // A ticket counts before a token, wherever it stands.
-  const ticket = headerValue(cookie, 'PVEAuthCookie') || headerValue(authorization, 'PVEAuthCookie');
-  const token = ticket ? undefined : headerValue(authorization, 'PVEAPIToken');
+  const ticket = headerValue(cookie, TICKET) || headerValue(authorization, TICKET);
+  const token = ticket ? undefined : headerValue(authorization, TOKEN);
   let caller: Caller;
   if (token) caller = byToken(lab, token);
   else {

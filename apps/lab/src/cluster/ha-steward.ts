@@ -22,7 +22,7 @@ const SHUTDOWN_SECONDS = 60;
 
 const ROOT = { id: 'root@pam', userid: 'root@pam', isToken: false, isRoot: true } as const;
 
-export class HaManager implements HaControl {
+export class HaSteward implements HaControl {
   private timer: NodeJS.Timeout | undefined;
   private readonly downSince = new Map<string, number>();
   /** Resources a task is at work for. */

@@ -28,6 +28,7 @@ describe('a lab killed in the middle', () => {
         '0',
         '--latency',
         'qmclone=60000',
+        '--faults',
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
@@ -165,6 +166,10 @@ describe('a lab killed in the middle', () => {
       // What was interrupted can be used or taken away.
       for (const { vmid } of guests) {
         await after.client.run('POST', `/nodes/lab1/lxc/${vmid}/status/stop`, {}).catch(() => {});
+        // A half-made container stays locked, as on a real node, where its admin unlocks it.
+        await after.client.send('POST', '/lab/faults', JSON.stringify({ effect: 'unlock', vmid }), {
+          'Content-Type': 'application/json',
+        });
         await after.client.run('DELETE', `/nodes/lab1/lxc/${vmid}`, { purge: 1, force: 1 });
       }
       expect(await content()).toEqual([]);

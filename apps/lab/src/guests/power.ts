@@ -205,10 +205,14 @@ export async function resetGuest(
     checkLock(guest, skipLock);
     if (!guest.running) throw new Error(`VM ${vmid} not running`);
     const definition = definitionOf(lab, guest);
-    if (guest.running.hollow || !definition) return;
+    const { running } = guest;
+    if (running.hollow || !definition) return;
     await lab.runtime.stop(vmid);
     await lab.runtime.start(definition, task.signal);
     await applyFirewall(lab, guest);
+    // To Proxmox the machine ran all the time, whatever was heard of its end.
+    const { pid } = await lab.runtime.usage(vmid);
+    guest.running = { since: running.since, pid: pid ?? running.pid };
     lab.state.saveGuest(guest);
   });
 }

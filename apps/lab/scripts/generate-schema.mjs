@@ -83,10 +83,24 @@ function intern(value) {
   }
   return known.get(text);
 }
+/** Where a method takes one of several forms, all their parameters; those that not every form needs are optional here. */
+function propertiesOf(schema) {
+  const all = { ...schema?.properties };
+  for (const part of schema?.allOf ?? []) Object.assign(all, propertiesOf(part));
+  const forms = (schema?.oneOf ?? []).map(propertiesOf);
+  for (const form of forms)
+    for (const [name, one] of Object.entries(form))
+      all[name] = forms.every((other) => other[name]) ? one : { ...one, optional: 1 };
+  if (forms.length > 0) {
+    const optional = forms.every((form) => Object.values(form).every((one) => Number(one.optional)));
+    all[schema['type-property']] = { ...schema['type-property-schema'], ...(optional ? { optional: 1 } : {}) };
+  }
+  return all;
+}
 const methods = JSON.parse(readFileSync(apidocFile, 'utf8')).map((method) => {
   const { description: _text, ...permissions } = method.permissions ?? {};
   const entry = { method: method.method, path: method.path };
-  const source = method.parameters?.properties ?? {};
+  const source = propertiesOf(method.parameters);
   entry.parameters = Object.fromEntries(
     Object.keys(source)
       .sort()
@@ -97,8 +111,8 @@ const methods = JSON.parse(readFileSync(apidocFile, 'utf8')).map((method) => {
   if (permissions.check) entry.check = permissions.check;
   if (!method.allowtoken) entry.noToken = 1;
   if (method.protected) entry.protected = 1;
-  if (method.proxyto || (method.path.startsWith('/nodes/{node}/') && method.proxyto !== undefined))
-    entry.proxy = method.proxyto;
+  // Below a node, null says that whichever node was asked answers itself.
+  if (method.proxyto || method.path.startsWith('/nodes/{node}/')) entry.proxy = method.proxyto ?? null;
   if (method.returns?.type) entry.returns = method.returns.type;
   return JSON.stringify(entry);
 });

@@ -1,46 +1,72 @@
 /** Every implemented method of the API in one table. */
+import { aclHandlers } from './access/acl-handlers.js';
+import { realmHandlers } from './access/realm-handlers.js';
 import { sessionHandlers } from './access/session-handlers.js';
+import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
+import { logHandlers } from './cluster/cluster-log.js';
+import { defaultHandlers } from './cluster/default-handlers.js';
 import { firewallHandlers } from './cluster/firewall-handlers.js';
 import { haHandlers } from './cluster/ha.js';
+import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
-import { backupHandlers } from './guests/backup-handlers.js';
-import { cloneHandlers } from './guests/clone.js';
+import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
 import { migrateHandlers } from './guests/migrate.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
+import { cloneHandlers } from './guests/template.js';
+import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
+import { indexHandlers } from './http/index-handlers.js';
+import { backupJobHandlers } from './jobs/backup-job-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
+import { networkHandlers } from './nodes/network-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
+import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
+import { fileHandlers } from './storage/file-handlers.js';
+import { pruneHandlers } from './storage/prune-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
 import { taskHandlers } from './tasks/task-handlers.js';
 
 export const HANDLERS: Handlers = {
   ...sessionHandlers,
   ...userHandlers,
+  ...tokenHandlers,
+  ...aclHandlers,
+  ...realmHandlers,
+  ...indexHandlers,
   ...clusterHandlers,
+  ...defaultHandlers,
+  ...logHandlers,
   ...firewallHandlers,
   ...haHandlers,
+  ...haStatusHandlers,
   ...poolHandlers,
   ...nodeHandlers,
+  ...networkHandlers,
+  ...systemHandlers,
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,
+  ...fileHandlers,
+  ...pruneHandlers,
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,
+  ...bulkHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
-  ...backupHandlers,
+  ...backupJobHandlers,
+  ...vzdumpHandlers,
   ...migrateHandlers,
   ...sdnHandlers,
   ...containerHandlers,

@@ -38,11 +38,15 @@ export interface LabOptions {
   readonly latencies?: Readonly<Record<string, number>>;
   /** Switches POST /lab/faults on. */
   readonly faults?: boolean;
+  /** Shrinks the times of HA (fenced after 67 s, elsewhere after 128 s): 0.01 makes them hundredths. Default 1. */
+  readonly haTimeScale?: number;
   /** How far /cluster/resources is behind; the real pvestatd takes 10 s (default). 0 = always fresh. */
   readonly figuresLagSeconds?: number;
   readonly users?: readonly { readonly userid: string; readonly password: string }[];
   /** `tokenid` is `user@realm!name`; the user is made when missing. */
   readonly tokens?: readonly { readonly tokenid: string; readonly secret: string; readonly privsep?: boolean }[];
+  /** Milliseconds since the epoch; the machine's clock by default. */
+  readonly now?: () => number;
   /** Given at first start only; made up otherwise and kept in `stateDir`. */
   readonly rootPassword?: string;
   /** Hears what the runtime has to say, with facts as fields. */

@@ -1,6 +1,7 @@
 /** Everything one lab holds, handed to every handler. Made in start-lab.ts, the composition root. */
 import type { Directory } from './access/directory.js';
 import type { Tickets } from './access/tickets.js';
+import type { HaControl } from './cluster/ha-control.js';
 import type { FaultBook } from './faults/fault-book.js';
 import type { ServerCertificate } from './http/certificates.js';
 import type { GuestRuntime, LabNetwork } from './runtime/guest-runtime.port.js';
@@ -26,6 +27,7 @@ export interface Lab {
   readonly locks: Locks;
   readonly faults: FaultBook;
   readonly runtime: GuestRuntime;
+  readonly ha: HaControl;
   certificate: ServerCertificate;
   /** Serves a new certificate from now on. */
   renewCertificate(): Promise<void>;

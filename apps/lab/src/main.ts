@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `lab start|status|reset`: the lab as a program of its own. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { LabNetwork } from './runtime/guest-runtime.port.js';
@@ -20,11 +20,23 @@ interface StartFlags {
   keepGuests?: boolean;
   lag: number;
   latency: Record<string, number>;
+  haTimeScale: number;
   network: LabNetwork[];
+  output: Output;
 }
+
+type Output = 'text' | 'json';
+const output = (text: string): Output => {
+  if (text !== 'text' && text !== 'json') throw new InvalidArgumentError('text or json');
+  return text;
+};
 
 const number = (text: string) => {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number is wanted');
+  return Number(text);
+};
+const factor = (text: string) => {
+  if (!/^\d*\.?\d+$/.test(text) || Number(text) <= 0) throw new InvalidArgumentError('a number above 0 is wanted');
   return Number(text);
 };
 const names = (text: string) => text.split(',').filter((part) => part !== '');
@@ -68,6 +80,7 @@ async function start(flags: StartFlags): Promise<void> {
     faults: flags.faults ?? false,
     figuresLagSeconds: flags.lag,
     latencies: flags.latency,
+    haTimeScale: flags.haTimeScale,
     ...(flags.network.length > 0 ? { networks: flags.network } : {}),
     log: (message, fields) => process.stderr.write(`lab: ${message}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`),
   });
@@ -83,10 +96,13 @@ async function start(flags: StartFlags): Promise<void> {
   };
   writeFileSync(`${accessFile(state)}.tmp`, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${accessFile(state)}.tmp`, accessFile(state));
-  process.stdout.write(
-    `Lab '${flags.name}' (${flags.guests === 'none' ? 'API only, guests are not real' : 'guests are system containers'}): ${lab.url}\n`,
-  );
-  process.stdout.write(`fingerprint ${lab.fingerprint}\naccess      ${accessFile(state)}\n`);
+  if (flags.output === 'json') process.stdout.write(`${JSON.stringify(look(state))}\n`);
+  else {
+    process.stdout.write(
+      `Lab '${flags.name}' (${flags.guests === 'none' ? 'API only, guests are not real' : 'guests are system containers'}): ${lab.url}\n`,
+    );
+    process.stdout.write(`fingerprint ${lab.fingerprint}\naccess      ${accessFile(state)}\n`);
+  }
   let ending = false;
   const end = () => {
     if (ending) process.exit(1);
@@ -106,15 +122,47 @@ async function start(flags: StartFlags): Promise<void> {
   process.on('SIGTERM', end);
 }
 
-function status(flags: { state: string }): void {
-  const state = resolve(flags.state);
+interface Status {
+  readonly running: boolean;
+  readonly pid?: number;
+  /** Set once it answers. */
+  readonly url?: string;
+  readonly fingerprint?: string;
+  /** Where the address and the secrets are. */
+  readonly access?: string;
+}
+
+/** Of a lab that was killed the access file is still there, with a pid that holds the folder no more. */
+function look(state: string): Status {
   const pid = holderOf(state);
-  const known = pid !== undefined && existsSync(accessFile(state));
-  const url = known ? (JSON.parse(readFileSync(accessFile(state), 'utf8')) as { url: string }).url : undefined;
-  process.stdout.write(
-    pid === undefined ? `not running (${state})\n` : `running, pid ${pid}${url ? `, ${url}` : ''}\n`,
-  );
-  process.exitCode = pid === undefined ? 3 : 0;
+  if (pid === undefined) return { running: false };
+  try {
+    const access = JSON.parse(readFileSync(accessFile(state), 'utf8')) as {
+      pid: number;
+      url: string;
+      fingerprint: string;
+    };
+    if (access.pid === pid)
+      return { running: true, pid, url: access.url, fingerprint: access.fingerprint, access: accessFile(state) };
+  } catch {
+    // Not there yet.
+  }
+  return { running: true, pid };
+}
+
+/** Exit code 0: it answers. 3: it does not, also not within the seconds of `--wait`. */
+async function status(flags: { state: string; wait: number; output: Output }): Promise<void> {
+  const state = resolve(flags.state);
+  const deadline = Date.now() + flags.wait * 1000;
+  let found = look(state);
+  while (found.url === undefined && Date.now() < deadline) {
+    await new Promise((next) => setTimeout(next, 100));
+    found = look(state);
+  }
+  const { running, pid, url } = found;
+  if (flags.output === 'json') process.stdout.write(`${JSON.stringify(found)}\n`);
+  else process.stdout.write(running ? `running, pid ${pid}, ${url ?? 'not yet ready'}\n` : `not running (${state})\n`);
+  process.exitCode = url === undefined ? 3 : 0;
 }
 
 async function reset(flags: { name: string; state: string }): Promise<void> {
@@ -136,6 +184,7 @@ program
   .option('--guests <kind>', 'lxc: real system containers; none: API only', kind, 'none')
   .option('--nodes <names>', 'comma separated', names, ['lab1'])
   .option('--faults', 'switch POST /lab/faults on')
+  .option('--ha-time-scale <factor>', 'shrinks the minutes HA takes to fence and recover: 0.01', factor, 1)
   .option('--lag <seconds>', 'how far cluster/resources is behind', number, 10)
   .option(
     '--latency <type=ms>',
@@ -146,8 +195,15 @@ program
   .option('--network <bridge=cidr>', 'a network for guests; may be repeated', network, [])
   .option('--keep-guests', 'leave guests running at the end')
   .option('--allow-remote', 'listen on an address other than loopback')
+  .option('--output <format>', 'text, or json: one line when it is ready', output, 'text')
   .action(start);
-program.command('status').requiredOption('--state <folder>').action(status);
+program
+  .command('status')
+  .description('exit code 0 when it answers, 3 when it does not')
+  .requiredOption('--state <folder>')
+  .option('--wait <seconds>', 'wait that long until it is ready', number, 0)
+  .option('--output <format>', 'text or json', output, 'text')
+  .action(status);
 program.command('reset').requiredOption('--state <folder>').option('--name <name>', 'as at start', 'lab').action(reset);
 
 program.parseAsync().catch((error: unknown) => {

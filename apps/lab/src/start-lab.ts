@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { Directory, hashSecret } from './access/directory.js';
 import { Tickets } from './access/tickets.js';
 import { publishFigures } from './cluster/figures.js';
+import { HaSteward } from './cluster/ha-steward.js';
 import { HANDLERS } from './endpoints.js';
 import { FaultBook } from './faults/fault-book.js';
 import { startSampling } from './figures/rrd-handlers.js';
@@ -13,6 +14,7 @@ import { attachConsoles } from './guests/console-socket.js';
 import { definitionOf } from './guests/definition.js';
 import { serverCertificate } from './http/certificates.js';
 import { isLoopback, LabServer } from './http/server.js';
+import { JobScheduler } from './jobs/job-scheduler.js';
 import type { Lab } from './lab.js';
 import {
   DEFAULT_NETWORKS,
@@ -27,6 +29,7 @@ import { realGuests } from './runtime-choice.js';
 import { ClusterState } from './state/cluster-state.js';
 import { holdFolder } from './state/folder-lock.js';
 import { Journal } from './state/journal.js';
+import { sweepFiles } from './storage/sweep-files.js';
 import { Locks } from './tasks/locks.js';
 import { Tasks } from './tasks/tasks.js';
 
@@ -147,7 +150,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   // Guests in a user namespace must get through to their volumes; what is secret has its own mode.
   chmodSync(options.stateDir, 0o711);
   const folder = holdFolder(options.stateDir);
-  const now = () => Date.now();
+  const now = options.now ?? (() => Date.now());
   const bootTime = now();
   const nodes = options.nodes ?? ['lab1'];
   const names = [
@@ -162,6 +165,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
   rmSync(uploads, { recursive: true, force: true });
   mkdirSync(uploads, { mode: 0o700 });
   const journal = new Journal(join(options.stateDir, 'state'));
+  for (const path of sweepFiles(options.stateDir, journal)) options.log?.('half-made file removed', { path });
   const state = new ClusterState(journal);
   const faults = new FaultBook();
   const directory = new Directory(journal);
@@ -173,6 +177,11 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
       : realGuests(options));
   const stopping = new AbortController();
   let server: LabServer | undefined;
+  let ha: HaSteward | undefined;
+  const manager = () => {
+    ha ??= new HaSteward(lab, options.haTimeScale ?? 1);
+    return ha;
+  };
   const lab: Lab = {
     name: options.name,
     stateDir: options.stateDir,
@@ -190,6 +199,9 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     locks: new Locks(),
     faults,
     runtime,
+    get ha() {
+      return manager();
+    },
     certificate: await issue(false),
     async renewCertificate() {
       lab.certificate = await issue(true);
@@ -198,6 +210,7 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     now,
     bootTime,
   };
+  const jobs = new JobScheduler(lab);
   addStorages(state, options.storages ?? DEFAULT_STORAGES);
   const password = keptSecret(
     options.stateDir,
@@ -223,6 +236,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     if (lab.figuresLagSeconds > 0)
       timer = setInterval(() => void publishFigures(lab).catch(() => undefined), lab.figuresLagSeconds * 1000);
     stopSampling = startSampling(lab);
+    manager().start();
+    jobs.start();
     server = new LabServer(lab, HANDLERS, uploads);
     consoles = attachConsoles(lab, server.http);
     const actualPort = await server.listen(host, port);
@@ -243,6 +258,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
         stopSampling();
         consoles?.close();
         await serving.close();
+        jobs.close();
+        await manager().close();
         await lab.tasks.close();
         stopping.abort();
         await runtime.close({ keepGuests });
@@ -261,6 +278,8 @@ export async function startLab(options: LabOptions): Promise<RunningLab> {
     clearInterval(timer);
     stopSampling();
     consoles?.close();
+    jobs.close();
+    await ha?.close();
     stopping.abort();
     await runtime.close({ keepGuests: true }).catch(() => undefined);
     journal.close();

@@ -12,7 +12,7 @@ describe('guests of a lab', () => {
     expect(await test.root.run('POST', '/nodes/lab1/lxc/100/status/start')).toBe('OK');
     expect((await test.root.data('GET', '/nodes/lab1/lxc/100/status/current')).status).toBe('running');
     expect((await test.root.call('DELETE', '/nodes/lab1/lxc/100')).reason).toBe(
-      'container is running - destroy failed',
+      'unable to destroy CT 100 - container is running',
     );
     expect(await test.root.run('POST', '/nodes/lab1/lxc/100/status/shutdown')).toBe('OK');
     expect(await test.root.run('DELETE', '/nodes/lab1/lxc/100', { purge: 1 })).toBe('OK');
@@ -56,13 +56,13 @@ describe('guests of a lab', () => {
   });
 
   it('rolls back to a snapshot, keeping the tree and the configuration of that moment', async () => {
-    await makeContainer(test, 130, { memory: 256 });
-    const base = '/nodes/lab1/lxc/130';
+    await makeMachine(test, 130, { memory: 256, scsi0: `local:0,import-from=${IMAGE},format=qcow2` });
+    const base = '/nodes/lab1/qemu/130';
     await test.root.run('POST', `${base}/snapshot`, { snapname: 'one' });
     await test.root.data('PUT', `${base}/config`, { memory: 512 });
     await test.root.run('POST', `${base}/snapshot`, { snapname: 'two' });
     expect(await test.root.run('POST', `${base}/snapshot/one/rollback`)).toBe('OK');
-    expect((await test.root.data('GET', `${base}/config`)).memory).toBe(256);
+    expect((await test.root.data('GET', `${base}/config`)).memory).toBe('256');
     const list = (await test.root.data('GET', `${base}/snapshot`)) as { name: string; parent?: string }[];
     expect(list.map((one) => [one.name, one.parent])).toEqual([
       ['one', undefined],
@@ -130,7 +130,9 @@ describe('guests of a lab', () => {
     expect([config.tags, config.scsi0]).toEqual(['keep', 'local-zfs:vm-171-disk-0,size=2G']);
     const path = `/nodes/lab1/storage/local/content/${encodeURIComponent(backup.volid)}`;
     await test.root.data('PUT', path, { protected: 1 });
-    expect((await test.root.call('DELETE', path)).reason).toBe("can't remove protected archive");
+    expect(await test.root.run('DELETE', path)).toBe(
+      `cannot remove protected volume '${backup.volid.replace('local:', '')}' on 'local'`,
+    );
     await test.root.data('PUT', path, { protected: 0 });
     expect(await test.root.run('DELETE', path)).toBe('OK');
     for (const vmid of [170, 171]) await test.root.run('DELETE', `/nodes/lab1/qemu/${vmid}`);
@@ -150,7 +152,7 @@ describe('guests of a lab', () => {
     };
     expect(await test.root.run('POST', '/nodes/lab1/lxc', request)).toBe('OK');
     const config = await test.root.data('GET', '/nodes/lab1/lxc/176/config');
-    expect(config.rootfs).toBe('local:176/vm-176-disk-0.raw,size=1G');
+    expect(config.rootfs).toBe('local:176/vm-176-disk-0.raw,size=4G');
     expect(config.net0).toMatch(/^name=eth0,bridge=vmbr0,hwaddr=BC:24:11:[0-9A-F:]{8},type=veth$/);
     expect(config.parent).toBeUndefined();
     for (const vmid of [175, 176]) await test.root.run('DELETE', `/nodes/lab1/lxc/${vmid}`);

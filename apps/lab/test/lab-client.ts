@@ -30,45 +30,47 @@ export class LabClient {
     body?: string | Buffer,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
+    return await this.sendBare(method, path, body, {
+      ...(this.token === undefined ? {} : { Authorization: `PVEAPIToken=${this.token}` }),
+      ...(body === undefined
+        ? {}
+        : {
+            'Content-Type': 'application/x-www-form-urlencoded',
+            'Content-Length': String(Buffer.byteLength(body)),
+          }),
+      ...headers,
+    });
+  }
+
+  /** With these headers and none of our own. */
+  async sendBare(
+    method: string,
+    path: string,
+    body: string | Buffer | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
     return await new Promise((resolve, reject) => {
-      const outgoing = request(
-        `${this.lab.url}${path}`,
-        {
-          method,
-          agent: this.agent,
-          headers: {
-            ...(this.token === undefined ? {} : { Authorization: `PVEAPIToken=${this.token}` }),
-            ...(body === undefined
-              ? {}
-              : {
-                  'Content-Type': 'application/x-www-form-urlencoded',
-                  'Content-Length': String(Buffer.byteLength(body)),
-                }),
-            ...headers,
-          },
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () => {
-            const text = Buffer.concat(chunks).toString('utf8');
-            let parsed: unknown;
-            try {
-              parsed = JSON.parse(text);
-            } catch {
-              parsed = text;
-            }
-            resolve({
-              status: response.statusCode ?? 0,
-              reason: response.statusMessage ?? '',
-              headers: response.headers,
-              text,
-              body: parsed,
-            });
+      const outgoing = request(`${this.lab.url}${path}`, { method, agent: this.agent, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          let parsed: unknown;
+          try {
+            parsed = JSON.parse(text);
+          } catch {
+            parsed = text;
+          }
+          resolve({
+            status: response.statusCode ?? 0,
+            reason: response.statusMessage ?? '',
+            headers: response.headers,
+            text,
+            body: parsed,
           });
-        },
-      );
+        });
+      });
       outgoing.on('error', reject);
       outgoing.end(body);
     });

@@ -1,5 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,20 +24,22 @@ describe('a lab killed in the middle', () => {
   const state = join(folder, 'state');
   const children: ChildProcess[] = [];
 
-  async function start(): Promise<{ child: ChildProcess; client: LabClient }> {
+  async function start(place = state): Promise<{ child: ChildProcess; client: LabClient }> {
     const child = spawn(
       process.execPath,
       [
         join(folder, 'dist/apps/lab/src/main.js'),
         'start',
         '--state',
-        state,
+        place,
         '--port',
         '0',
         '--lag',
         '0',
+        '--faults',
         '--latency',
         'qmclone=60000',
+        '--faults',
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
@@ -36,7 +48,7 @@ describe('a lab killed in the middle', () => {
       child.stdout?.on('data', (chunk: Buffer) => chunk.toString().includes('access') && resolve());
       child.once('exit', (code) => reject(new Error(`lab ended with ${code}`)));
     });
-    const access = JSON.parse(readFileSync(join(state, 'access.json'), 'utf8')) as {
+    const access = JSON.parse(readFileSync(join(place, 'access.json'), 'utf8')) as {
       url: string;
       caCertificate: string;
       token: string;
@@ -63,7 +75,7 @@ describe('a lab killed in the middle', () => {
       { cwd: ROOT, stdio: 'inherit' },
     );
     await ended(build);
-    const { symlinkSync, writeFileSync } = await import('node:fs');
+    const { symlinkSync } = await import('node:fs');
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'dist/node_modules'));
     writeFileSync(join(folder, 'dist/package.json'), '{"type":"module"}');
   }, 60_000);
@@ -97,7 +109,7 @@ describe('a lab killed in the middle', () => {
     const snapshots = (await second.client.data('GET', '/nodes/lab1/lxc/100/snapshot')) as { name: string }[];
     expect(snapshots.map((one) => one.name)).toEqual(['before', 'current']);
     // As on a real node, the half-made clone stays behind under its lock.
-    expect((await second.client.data('GET', '/nodes/lab1/qemu/102/config')).lock).toBe('create');
+    expect((await second.client.data('GET', '/nodes/lab1/qemu/102/config')).lock).toBe('clone');
     second.client.close();
     second.child.kill('SIGTERM');
     await ended(second.child);
@@ -164,7 +176,14 @@ describe('a lab killed in the middle', () => {
       expect(open.filter(({ status }) => status === undefined || status === 'RUNNING')).toEqual([]);
       // What was interrupted can be used or taken away.
       for (const { vmid } of guests) {
+        // As `pct unlock` on the node: a lock of a task that is no more stays until somebody takes it away.
+        const unlock = JSON.stringify({ effect: 'unlock', vmid });
+        await after.client.send('POST', '/lab/faults', unlock, { 'Content-Type': 'application/json' });
         await after.client.run('POST', `/nodes/lab1/lxc/${vmid}/status/stop`, {}).catch(() => {});
+        // A half-made container stays locked, as on a real node, where its admin unlocks it.
+        await after.client.send('POST', '/lab/faults', JSON.stringify({ effect: 'unlock', vmid }), {
+          'Content-Type': 'application/json',
+        });
         await after.client.run('DELETE', `/nodes/lab1/lxc/${vmid}`, { purge: 1, force: 1 });
       }
       expect(await content()).toEqual([]);
@@ -173,6 +192,128 @@ describe('a lab killed in the middle', () => {
       await ended(after.child);
     }
   }, 120_000);
+
+  it('takes away what it was writing when it was killed, and nothing else', async () => {
+    const first = await start();
+    await first.client.run('POST', '/nodes/lab1/lxc', { vmid: 110, ostemplate: TEMPLATE, storage: 'local-zfs' });
+    await first.client.run('POST', '/nodes/lab1/vzdump', { vmid: 110, storage: 'local' });
+    const [backup] = (await first.client.data('GET', '/nodes/lab1/storage/local/content', { content: 'backup' })) as {
+      volid: string;
+    }[];
+    first.child.kill('SIGKILL');
+    await ended(first.child);
+    first.client.close();
+    const place = join(state, 'files/lab1/local');
+    mkdirSync(join(place, 'iso'), { recursive: true });
+    const halves = [
+      join(place, 'iso/half.iso'),
+      join(place, 'iso/half.iso.tmp'),
+      join(place, 'backup/vzdump-lxc-110-half.tar.zst'),
+    ];
+    const upload = join(state, 'uploads/upload-half');
+    for (const file of [...halves, upload]) writeFileSync(file, 'half');
+
+    const second = await start();
+    expect([...halves, upload].filter((file) => existsSync(file))).toEqual([]);
+    const upid = await second.client.data('POST', '/nodes/lab1/lxc', {
+      vmid: 111,
+      ostemplate: backup!.volid,
+      restore: 1,
+      storage: 'local-zfs',
+    });
+    expect(await second.client.exitOf(String(upid))).toMatch(/^(OK|WARNINGS: \d+)$/);
+    second.client.close();
+    second.child.kill('SIGTERM');
+    await ended(second.child);
+  }, 60_000);
+
+  it('of labs that start at once in a folder that a killed one left, one gets it', async () => {
+    const place = mkdtempSync(join(folder, 'race-'));
+    const lock = join(folder, 'dist/apps/lab/src/state/folder-lock.js');
+    const script = `
+      const { holdFolder } = await import(${JSON.stringify(lock)});
+      const begin = Number(process.argv[1]);
+      while (Date.now() < begin);
+      try { holdFolder(${JSON.stringify(place)}); process.stdout.write('held'); await new Promise((end) => setTimeout(end, 1500)); }
+      catch (error) { process.stdout.write(error.message.includes('already running') ? 'refused' : error.message); }`;
+    writeFileSync(join(place, 'lab.pid'), '999999 12345\n');
+    const begin = Date.now() + 1500;
+    const said = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', script, String(begin)], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        children.push(child);
+        let text = '';
+        child.stdout?.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+        });
+        await ended(child);
+        return text;
+      }),
+    );
+    expect(said.sort()).toEqual(['held', 'refused', 'refused', 'refused', 'refused', 'refused']);
+  }, 30_000);
+
+  (process.getuid?.() === 0 ? it : it.skip)(
+    'refuses changes while its disk is full, and loses none that it confirmed',
+    async () => {
+      const disk = mkdtempSync(join(folder, 'disk-'));
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status !== 0) {
+        process.stderr.write('SKIPPED: no file system may be mounted here\n');
+        return;
+      }
+      try {
+        const first = await start(join(disk, 'lab'));
+        await first.client.data('POST', '/pools', { poolid: 'before' });
+        const filler = join(disk, 'filler');
+        const fill = () => {
+          const handle = openSync(filler, 'a');
+          try {
+            for (;;) writeSync(handle, Buffer.alloc(4096));
+          } catch {
+            closeSync(handle);
+          }
+        };
+        fill();
+        const confirmed: string[] = ['before'];
+        let refused = 0;
+        for (let index = 0; index < 200; index += 1) {
+          const poolid = `pool${index}`;
+          const answer = await first.client.call('POST', '/pools', { poolid, comment: 'x'.repeat(200) });
+          if (answer.status === 200) confirmed.push(poolid);
+          else {
+            refused += 1;
+            expect(answer.body.message).toContain('no space left on device');
+          }
+        }
+        expect(refused).toBeGreaterThan(100);
+        expect((await first.client.call('GET', '/pools')).status).toBe(200);
+        // A task that ends meanwhile must not end the lab.
+        await first.client.call('POST', '/nodes/lab1/qemu', { vmid: 120, memory: 64 });
+        first.child.kill('SIGKILL');
+        await ended(first.child);
+        first.client.close();
+        const full = await start(join(disk, 'lab')).catch(() => undefined);
+        full?.client.close();
+        full?.child.kill('SIGKILL');
+        if (full) await ended(full.child);
+        rmSync(filler);
+        const after = await start(join(disk, 'lab'));
+        const pools = ((await after.client.data('GET', '/pools')) as { poolid: string }[]).map(({ poolid }) => poolid);
+        expect(confirmed.filter((poolid) => !pools.includes(poolid))).toEqual([]);
+        await after.client.data('POST', '/pools', { poolid: 'after' });
+        after.client.close();
+        after.child.kill('SIGTERM');
+        await ended(after.child);
+      } finally {
+        for (const child of children) child.kill('SIGKILL');
+        await Promise.all(children.map(ended));
+        spawnSync('umount', [disk]);
+      }
+    },
+    60_000,
+  );
 });
 
 describe('a lab folder', () => {

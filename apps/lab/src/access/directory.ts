@@ -234,11 +234,12 @@ export class Directory {
           result.set(privilege, result.get(privilege) || propagate ? 1 : 0);
     };
     add(roles);
-    // A guest or storage in a pool also has what the pool grants.
+    // A guest or storage in a pool also has what the pool grants, though never passed on.
     const pool = this.poolOf.get(path);
     if (pool) {
       const above = this.rolesOn(holder, `/pool/${pool}`);
-      if (!above.has('NoAccess')) add(above);
+      if (above.has('NoAccess')) return new Map();
+      add(new Map([...above.keys()].filter((role) => !roles.has(role)).map((role) => [role, 0 as const])));
     }
     return result;
   }
@@ -277,35 +278,3 @@ export class Directory {
 }
 
 const aclKey = (entry: AclEntry) => `${entry.path} ${entry.type} ${entry.ugid} ${entry.roleid}`;
-
-const ACL_PATHS = new RegExp(
-  `^(?:${[
-    '/',
-    '/access',
-    '/access/groups(?:/[A-Za-z0-9._-]+)?',
-    '/access/realm(?:/[A-Za-z0-9._-]+)?',
-    '/nodes(?:/[A-Za-z0-9._-]+)?',
-    '/pool',
-    '/pool/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,2}',
-    '/sdn',
-    '/sdn/controllers(?:/[A-Za-z0-9_-]+)?',
-    '/sdn/(?:dns|fabrics|ipams)(?:/[A-Za-z0-9]+)?',
-    '/sdn/zones',
-    '/sdn/zones/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?',
-    '/sdn/zones/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/[1-9][0-9]{0,3}',
-    '/storage(?:/[A-Za-z0-9._-]+)?',
-    '/vms',
-    '/vms/[1-9][0-9]{2,}',
-    '/mapping',
-    '/mapping/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?',
-  ].join('|')})$`,
-);
-
-/** `//vms/100/` → `/vms/100`; undefined where it is no ACL path of Proxmox. */
-export function normalizeAclPath(path: string): string | undefined {
-  const plain = `/${path
-    .split('/')
-    .filter((part) => part !== '')
-    .join('/')}`;
-  return ACL_PATHS.test(plain) ? plain : undefined;
-}

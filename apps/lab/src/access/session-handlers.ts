@@ -1,9 +1,12 @@
-/** Tickets, own permissions, realms, roles and ACLs. */
+/** Tickets, console tickets, own permissions, passwords. */
 import { ApiError, fail, forbidden, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
+import type { Lab } from '../lab.js';
 import { splitList } from '../schema/formats.js';
-import { normalizeAclPath, secretMatches } from './directory.js';
-import { ALL_PRIVILEGES, BUILT_IN_ROLES } from './roles.js';
+import { aclTree, normalizeAclPath } from './acl-path.js';
+import { realmOf } from './check-permissions.js';
+import { hashSecret, secretMatches } from './directory.js';
+import { realms } from './realm-handlers.js';
 
 const CAPABILITIES: Readonly<Record<string, RegExp>> = {
   vms: /^(VM\.|Permissions\.Modify)/,
@@ -16,166 +19,134 @@ const CAPABILITIES: Readonly<Record<string, RegExp>> = {
 };
 const PROBED = ['/', '/nodes', '/access/groups', '/vms', '/storage', '/sdn', '/mapping'];
 
+/** What the web interface shows or hides: privileges held anywhere, by area. */
 function capabilities(call: Call, userid: string): Record<string, Record<string, 1>> {
   const result: Record<string, Record<string, 1>> = Object.fromEntries(
     Object.keys(CAPABILITIES).map((key) => [key, {}]),
   );
-  for (const path of new Set([...PROBED, ...call.lab.directory.listAcl().map((entry) => entry.path)])) {
+  const grant = (area: string, privilege: string) => {
+    (result[area] as Record<string, 1>)[privilege] = 1;
+  };
+  for (const path of new Set([...PROBED, ...aclTree(call.lab.directory.listAcl())])) {
     const top = /^\/(\w+)/.exec(path)?.[1] ?? 'dc';
     const pattern = CAPABILITIES[top];
-    if (!pattern) continue;
-    for (const privilege of call.lab.directory.privileges(userid, path).keys())
-      if (pattern.test(privilege)) (result[top] as Record<string, 1>)[privilege] = 1;
+    for (const privilege of call.lab.directory.privileges(userid, path).keys()) {
+      if (pattern?.test(privilege)) grant(top, privilege);
+      if (top !== 'pool') continue;
+      if (/^(VM\.|Permissions\.Modify)/.test(privilege)) grant('vms', privilege);
+      if (/^(Datastore\.|Permissions\.Modify)/.test(privilege)) grant('storage', privilege);
+    }
   }
   return result;
 }
 
+function isEnabled(lab: Lab, userid: string): boolean {
+  const user = lab.directory.users.get(userid);
+  return user?.enable === 1 && (user.expire === 0 || user.expire > lab.now() / 1000);
+}
+
+function passwordFits(lab: Lab, userid: string, password: string): boolean {
+  const hash = lab.directory.users.get(userid)?.passwordHash;
+  const realm = realms(lab)[userid.slice(userid.lastIndexOf('@') + 1)];
+  return password !== '' && (realm?.type === 'pam' || realm?.type === 'pve') && !!hash && secretMatches(hash, password);
+}
+
+/** One answer to whatever is wrong, so that nobody learns which users there are. */
+const failure = () => new ApiError(401, 'authentication failure\n');
+
 function login(call: Call): unknown {
-  const given = call.need('username');
-  const userid = given.includes('@') ? given : `${given}@${call.text('realm') ?? 'pam'}`;
-  const { directory, tickets } = call.lab;
+  const { lab } = call;
+  const realm = call.text('realm');
+  const userid = realm ? `${call.need('username')}@${realm}` : call.need('username');
+  if (!isEnabled(lab, userid)) throw failure();
   const password = call.need('password');
-  const user = directory.users.get(userid);
-  const enabled = user?.enable === 1 && (user.expire === 0 || user.expire > call.lab.now() / 1000);
-  // A good ticket is taken for a password: this is how clients renew it.
-  const renewed = password.startsWith('PVE:') && tickets.verify(password) === userid;
-  const good = enabled && (renewed || (user.passwordHash !== undefined && secretMatches(user.passwordHash, password)));
-  if (!good) throw new ApiError(401, 'authentication failure\n');
+  const path = call.text('path');
+  const privileges = splitList(call.text('privs') ?? '');
+  const holder = lab.tickets.verify(password);
+  // A good ticket is taken for a password: this is how clients renew it. That of root opens every user's door.
+  const renewed = holder !== undefined && (holder === userid || (holder === 'root@pam' && !path));
+  if (!renewed) {
+    const second = call.text('otp') ?? call.text('tfa-challenge');
+    if (second !== undefined || !passwordFits(lab, userid, password)) throw failure();
+  }
+  const cap = capabilities(call, userid);
+  const mayAudit = userid === 'root@pam' || lab.directory.has(userid, '/', ['Sys.Audit']);
+  const cluster = lab.nodes.length > 1 && mayAudit ? { clustername: lab.name } : {};
+  if (path && privileges.length > 0) {
+    const normal = normalizeAclPath(path);
+    if (normal === undefined || !lab.directory.has(userid, normal, privileges)) throw failure();
+    return { username: userid, cap, ...cluster };
+  }
   return {
     username: userid,
-    ticket: tickets.issue(userid),
-    CSRFPreventionToken: tickets.csrf(userid),
-    cap: capabilities(call, userid),
-    ...(call.lab.nodes.length > 1 ? { clustername: call.lab.name } : {}),
+    ticket: lab.tickets.issue(userid),
+    CSRFPreventionToken: lab.tickets.csrf(userid),
+    cap,
+    ...cluster,
   };
 }
 
+function checkConsoleTicket(call: Call): void {
+  const path = normalizeAclPath(call.need('path'));
+  const holder = call.need('authid');
+  const privileges = splitList(call.need('privs'));
+  if (
+    path === undefined ||
+    privileges.length === 0 ||
+    !call.lab.tickets.verifyConsole(holder, path, call.need('vncticket')) ||
+    !call.lab.directory.has(holder, path, privileges)
+  )
+    throw failure();
+}
+
+const TOP = ['/', '/access', '/access/groups', '/nodes', '/pool', '/sdn', '/storage', '/vms'];
+
 function ownPermissions(call: Call): unknown {
   const holder = call.text('userid') ?? call.caller.id;
-  if (holder !== call.caller.id && !holder.startsWith(`${call.caller.id}!`)) call.demand('/access', ['Sys.Audit']);
-  const path = call.text('path');
+  if (holder !== call.caller.id && holder.split('!')[0] !== call.caller.id) call.demand('/access', ['Sys.Audit']);
   const { directory } = call.lab;
-  const paths =
-    path === undefined
-      ? new Set([...PROBED, '/pool', '/access', ...directory.listAcl().map((entry) => entry.path)])
-      : [path];
+  const path = call.text('path');
+  if (path) return { [path]: Object.fromEntries(directory.privileges(holder, path)) };
+  const members = [...directory.pools.values()].flatMap((pool) => [
+    ...pool.vms.map((vmid) => `/vms/${vmid}`),
+    ...pool.storage.map((storage) => `/storage/${storage}`),
+  ]);
   const result: Record<string, Record<string, 0 | 1>> = {};
-  for (const one of paths) {
+  for (const one of new Set([...TOP, ...aclTree(directory.listAcl()), ...members])) {
     const privileges = directory.privileges(holder, one);
     if (privileges.size > 0) result[one] = Object.fromEntries(privileges);
   }
   return result;
 }
 
-function updateAcl(call: Call): void {
-  const path = normalizeAclPath(call.need('path'));
-  if (path === undefined) throw parameterError({ path: `invalid ACL path '${call.need('path')}'` });
-  const { directory } = call.lab;
-  const holders = [
-    ...splitList(call.text('users') ?? '').map((ugid) => ({ type: 'user' as const, ugid })),
-    ...splitList(call.text('groups') ?? '').map((ugid) => ({ type: 'group' as const, ugid })),
-    ...splitList(call.text('tokens') ?? '').map((ugid) => ({ type: 'token' as const, ugid })),
-  ];
-  if (holders.length === 0)
-    throw parameterError(
-      Object.fromEntries(
-        ['users', 'groups', 'tokens'].map((key) => [key, "either 'users', 'groups' or 'tokens' is required."]),
-      ),
-    );
-  const propagate = call.number('propagate') === 0 ? 0 : 1;
-  for (const roleid of splitList(call.need('roles'))) {
-    if (!directory.roleExists(roleid)) throw fail(`role '${roleid}' does not exist`);
-    if (!call.flag('delete') && !call.can(path, ['Permissions.Modify'])) {
-      const own = directory.privileges(call.caller.id, path);
-      for (const privilege of directory.privilegesOfRole(roleid))
-        if (!own.has(privilege)) throw forbidden(`${path}, ${privilege}`);
-    }
-    for (const { type, ugid } of holders) {
-      if (type === 'user' && !directory.users.has(ugid)) throw fail(`user '${ugid}' does not exist`);
-      if (type === 'group' && !directory.groups.has(ugid)) throw fail(`group '${ugid}' does not exist`);
-      if (type === 'token' && !directory.tokenOf(ugid))
-        throw fail(`no such token '${ugid.split('!')[1]}' for user '${ugid.split('!')[0]}'`);
-      if (call.flag('delete'))
-        directory.dropAcl(
-          (entry) => entry.path === path && entry.type === type && entry.ugid === ugid && entry.roleid === roleid,
-        );
-      else directory.setAcl({ path, type, ugid, roleid, propagate });
-    }
+function setPassword(call: Call): void {
+  const { lab, caller } = call;
+  const userid = call.need('userid');
+  const realm = realmOf(userid);
+  const user = lab.directory.users.get(userid);
+  if (!user) throw fail(`no such user ('${userid}')`);
+  if (!caller.isRoot) {
+    if (userid === 'root@pam') throw forbidden();
+    const confirmation = call.text('confirmation-password');
+    if (confirmation === undefined)
+      throw parameterError({ 'confirmation-password': 'password is required to modify user' });
+    if (!passwordFits(lab, caller.userid, confirmation))
+      throw fail(caller.userid.endsWith('@pve') ? 'invalid credentials' : 'Authentication failure');
+    if (caller.id !== userid && realm === 'pam') throw forbidden();
   }
+  const type = realms(lab)[realm]?.type;
+  if (type === undefined) throw fail(`auth domain '${realm}' does not exist`);
+  if (type !== 'pam' && type !== 'pve') throw fail(`can't set password on auth type '${type}'`);
+  lab.directory.saveUser({ ...user, passwordHash: hashSecret(call.need('password')) });
 }
-
-function rolePrivileges(text: string): string[] {
-  const wanted = splitList(text);
-  for (const privilege of wanted) if (!ALL_PRIVILEGES.has(privilege)) throw fail(`invalid privilege '${privilege}'`);
-  return wanted;
-}
-
-const REALMS = [
-  { realm: 'pam', type: 'pam', comment: 'Linux PAM standard authentication', default: 1 },
-  { realm: 'pve', type: 'pve', comment: 'Proxmox VE authentication server' },
-];
 
 export const sessionHandlers: Handlers = {
   'POST /access/ticket': login,
   'GET /access/ticket': () => null,
+  'POST /access/vncticket': checkConsoleTicket,
   'GET /access/permissions': ownPermissions,
+  'PUT /access/password': setPassword,
   'GET /access': () =>
-    ['users', 'groups', 'roles', 'acl', 'domains', 'openid', 'tfa', 'ticket', 'permissions', 'password'].map(
-      (subdir) => ({ subdir }),
-    ),
-  'GET /access/domains': () => REALMS,
-  'GET /access/domains/{realm}': (call) => {
-    const realm = REALMS.find((one) => one.realm === call.need('realm'));
-    if (!realm) throw fail(`domain '${call.need('realm')}' does not exist`);
-    return { type: realm.type, comment: realm.comment, digest: '0'.repeat(40) };
-  },
-  'GET /access/tfa': (call) =>
-    [...call.lab.directory.users.keys()]
-      .map((userid) => ({ userid, entries: [] }))
-      .filter(
-        ({ userid }) => userid === call.caller.userid || call.can('/access/groups', ['User.Modify', 'Sys.Audit'], true),
-      ),
-  'GET /access/acl': (call) =>
-    call.lab.directory
-      .listAcl()
-      .filter((entry) => call.can('/access', ['Sys.Audit']) || call.can(entry.path, ['Permissions.Modify'])),
-  'PUT /access/acl': updateAcl,
-  'GET /access/roles': (call) => [
-    ...[...BUILT_IN_ROLES].map(([roleid, privileges]) => ({
-      roleid,
-      privs: [...privileges].sort().join(','),
-      special: 1,
-    })),
-    ...[...call.lab.directory.roles].map(([roleid, privileges]) => ({
-      roleid,
-      privs: [...privileges].sort().join(','),
-      special: 0,
-    })),
-  ],
-  'POST /access/roles': (call) => {
-    const id = call.need('roleid');
-    if (call.lab.directory.roleExists(id)) throw fail(`create role failed: role '${id}' already exists`);
-    if (id.startsWith('PVE'))
-      throw parameterError({ roleid: "cannot use role ID starting with the (case-insensitive) 'PVE' namespace" });
-    call.lab.directory.saveRole(id, rolePrivileges(call.text('privs') ?? ''));
-  },
-  'GET /access/roles/{roleid}': (call) => {
-    const id = call.need('roleid');
-    if (!call.lab.directory.roleExists(id)) throw fail(`role '${id}' does not exist`);
-    return Object.fromEntries([...call.lab.directory.privilegesOfRole(id)].map((privilege) => [privilege, 1]));
-  },
-  'PUT /access/roles/{roleid}': (call) => {
-    const id = call.need('roleid');
-    if (BUILT_IN_ROLES.has(id)) throw fail(`auto-generated role '${id}' cannot be modified`);
-    const before = call.lab.directory.roles.get(id);
-    if (!before) throw fail(`role '${id}' does not exist`);
-    const given = rolePrivileges(call.text('privs') ?? '');
-    call.lab.directory.saveRole(id, call.flag('append') ? [...new Set([...before, ...given])] : given);
-  },
-  'DELETE /access/roles/{roleid}': (call) => {
-    const id = call.need('roleid');
-    if (BUILT_IN_ROLES.has(id)) throw fail(`auto-generated role '${id}' cannot be deleted`);
-    if (!call.lab.directory.roles.has(id)) throw fail(`role '${id}' does not exist`);
-    call.lab.directory.deleteRole(id);
-  },
+    ['users', 'groups', 'roles', 'acl', 'domains', 'openid', 'tfa', 'ticket', 'password'].map((subdir) => ({ subdir })),
+  'GET /access/openid': () => [{ subdir: 'auth-url' }, { subdir: 'login' }],
 };

@@ -1,133 +1,131 @@
-/** Users, groups, passwords and API tokens. */
-import { randomUUID } from 'node:crypto';
-import { fail, parameterError } from '../http/api-error.js';
+/** Users and groups. */
+import { fail } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
-import { hashSecret, type TokenRecord, type UserRecord } from './directory.js';
+import { realmOf } from './check-permissions.js';
+import { hashSecret, type UserRecord } from './directory.js';
+import { realms } from './realm-handlers.js';
+import { describeToken } from './token-handlers.js';
 
 const DETAILS = ['comment', 'email', 'firstname', 'lastname', 'keys'] as const;
 
-function existing(call: Call): UserRecord {
+function existing(call: Call, doing?: string): UserRecord {
   const userid = call.need('userid');
   const user = call.lab.directory.users.get(userid);
-  if (!user) throw fail(`no such user ('${userid}')`);
+  if (!user) throw fail(`${doing === undefined ? '' : `${doing} user failed: `}no such user ('${userid}')`);
   return user;
 }
 
 function describe(user: UserRecord): Record<string, unknown> {
   const result: Record<string, unknown> = { enable: user.enable, expire: user.expire };
   for (const key of DETAILS) if (user[key] !== undefined && user[key] !== '') result[key] = user[key];
+  // The file these are kept in has the address before comment and keys: it is there, if empty, where one of them is.
+  if (result.email === undefined && (result.comment !== undefined || result.keys !== undefined)) result.email = '';
   return result;
 }
 
-const describeToken = (token: TokenRecord) => ({
-  privsep: token.privsep,
-  expire: token.expire,
-  ...(token.comment ? { comment: token.comment } : {}),
-});
+function tokensOf(user: UserRecord): Record<string, unknown> | null {
+  const tokens = Object.entries(user.tokens).map(([name, token]) => [name, describeToken(token)] as const);
+  return tokens.length > 0 ? Object.fromEntries(tokens) : null;
+}
 
-function apply(call: Call, user: UserRecord): UserRecord {
+function apply(call: Call, user: UserRecord, doing: 'create' | 'update'): UserRecord {
   const enable = call.number('enable');
   if (enable !== undefined) user.enable = enable === 0 ? 0 : 1;
   user.expire = call.number('expire') ?? user.expire;
-  for (const key of DETAILS) {
-    const value = call.text(key);
-    if (value !== undefined) user[key] = value;
-  }
   const groups = call.text('groups');
   if (groups !== undefined) {
     const named = splitList(groups);
-    for (const group of named)
-      if (!call.lab.directory.groups.has(group)) throw fail(`update user failed: group '${group}' does not exist`);
-    user.groups = [...new Set(call.flag('append') ? [...user.groups, ...named] : named)];
+    const missing = named.find((group) => !call.lab.directory.groups.has(group));
+    if (missing !== undefined) throw fail(`${doing} user failed: no such group '${missing}'`);
+    user.groups = [...new Set(call.flag('append') ? [...user.groups, ...named] : named)].sort();
+  }
+  for (const key of DETAILS) {
+    const value = call.text(key);
+    if (value !== undefined) user[key] = value;
   }
   return user;
 }
 
 function createUser(call: Call): void {
   const userid = call.need('userid');
+  const realm = realmOf(userid);
   if (call.lab.directory.users.has(userid)) throw fail(`create user failed: user '${userid}' already exists`);
-  const user = apply(call, { userid, enable: 1, expire: 0, groups: [], tokens: {} });
   const password = call.text('password');
+  const type = realms(call.lab)[realm]?.type;
+  if (password !== undefined && type === undefined)
+    throw fail(`create user failed: auth domain '${realm}' does not exist`);
+  if (password !== undefined && type !== 'pam' && type !== 'pve')
+    throw fail(`create user failed: can't set password on auth type '${type}'`);
+  const user = apply(call, { userid, enable: 1, expire: 0, groups: [], tokens: {} }, 'create');
   if (password !== undefined) user.passwordHash = hashSecret(password);
   call.lab.directory.saveUser(user);
 }
 
-function setPassword(call: Call): void {
-  const user = existing(call);
-  call.lab.directory.saveUser({ ...user, passwordHash: hashSecret(call.need('password')) });
+function deleteUser(call: Call): void {
+  const { directory } = call.lab;
+  const userid = call.need('userid');
+  realmOf(userid);
+  // Only root by ticket gets here for a user that is not there, and is told nothing.
+  if (userid !== 'root@pam') {
+    if (directory.users.has(userid)) directory.deleteUser(userid);
+    return;
+  }
+  // Root cannot go: he comes back at once, without his tokens.
+  const hash = directory.users.get(userid)?.passwordHash;
+  directory.deleteUser(userid);
+  directory.saveUser({
+    userid,
+    enable: 1,
+    expire: 0,
+    groups: [],
+    tokens: {},
+    ...(hash === undefined ? {} : { passwordHash: hash }),
+  });
 }
 
 function listUsers(call: Call): unknown {
-  const all = call.can('/access/groups', ['User.Modify', 'Sys.Audit'], true);
+  const { directory } = call.lab;
+  const privileges = ['User.Modify', 'Sys.Audit'];
+  const all = call.can('/access/groups', privileges, true);
+  const shown = new Set(
+    [...directory.groups.keys()].filter((id) => call.can(`/access/groups/${id}`, privileges, true)),
+  );
+  const known = realms(call.lab);
   const enabled = call.number('enabled');
-  return [...call.lab.directory.users.values()]
-    .filter((user) => all || user.userid === call.caller.userid)
+  return [...directory.users.values()]
+    .filter((user) => all || user.userid === call.caller.id || user.groups.some((group) => shown.has(group)))
     .filter((user) => enabled === undefined || user.enable === enabled)
-    .map((user) => ({
-      userid: user.userid,
-      'realm-type': user.userid.split('@').at(-1) ?? 'pam',
-      ...describe(user),
-      ...(call.flag('full')
-        ? {
-            groups: user.groups.join(','),
-            tokens: Object.entries(user.tokens).map(([tokenid, token]) => ({ tokenid, ...describeToken(token) })),
-          }
-        : {}),
-    }));
-}
-
-function tokenOf(call: Call): { user: UserRecord; name: string; token: TokenRecord } {
-  const user = existing(call);
-  const name = call.need('tokenid');
-  const token = Object.hasOwn(user.tokens, name) ? user.tokens[name] : undefined;
-  if (!token) throw fail(`no such token '${name}' for user '${user.userid}'`);
-  return { user, name, token };
-}
-
-function createToken(call: Call): unknown {
-  const user = existing(call);
-  const name = call.need('tokenid');
-  if (Object.hasOwn(user.tokens, name)) throw parameterError({ tokenid: 'Token already exists.' });
-  const value = randomUUID();
-  const privsep = call.number('privsep') === 0 ? 0 : 1;
-  const comment = call.text('comment');
-  user.tokens[name] = {
-    secretHash: hashSecret(value),
-    privsep,
-    expire: call.number('expire') ?? 0,
-    ...(comment ? { comment } : {}),
-  };
-  call.lab.directory.saveUser(user);
-  const info: Record<string, string> = { privsep: String(privsep) };
-  if (comment) info.comment = comment;
-  if (call.text('expire') !== undefined) info.expire = call.need('expire');
-  return { 'full-tokenid': `${user.userid}!${name}`, info, value };
-}
-
-function updateToken(call: Call): unknown {
-  const { user, name, token } = tokenOf(call);
-  const privsep = call.number('privsep');
-  const next: TokenRecord = {
-    ...token,
-    ...(privsep === undefined ? {} : { privsep: privsep === 0 ? 0 : 1 }),
-    expire: call.number('expire') ?? token.expire,
-    ...(call.text('comment') === undefined ? {} : { comment: call.need('comment') }),
-  };
-  user.tokens[name] = next;
-  call.lab.directory.saveUser(user);
-  return describeToken(next);
+    .sort((left, right) => (left.userid < right.userid ? -1 : 1))
+    .map((user) => {
+      const type = known[user.userid.slice(user.userid.lastIndexOf('@') + 1)]?.type;
+      const tokens = Object.entries(user.tokens).sort(([left], [right]) => (left < right ? -1 : 1));
+      return {
+        userid: user.userid,
+        ...(type === undefined ? {} : { 'realm-type': type }),
+        ...describe(user),
+        ...(call.flag('full')
+          ? {
+              groups: user.groups.join(','),
+              tokens:
+                tokens.length === 0 ? null : tokens.map(([tokenid, token]) => ({ tokenid, ...describeToken(token) })),
+            }
+          : {}),
+      };
+    });
 }
 
 function members(call: Call, group: string): string[] {
   return [...call.lab.directory.users.values()]
     .filter((user) => user.groups.includes(group))
-    .map((user) => user.userid);
+    .map((user) => user.userid)
+    .sort();
 }
 
-function existingGroup(call: Call): { comment?: string } {
-  const group = call.lab.directory.groups.get(call.need('groupid'));
-  if (!group) throw fail(`group '${call.need('groupid')}' does not exist`);
+function existingGroup(call: Call, doing?: string): { comment?: string } {
+  const id = call.need('groupid');
+  const group = call.lab.directory.groups.get(id);
+  if (!group) throw fail(`${doing === undefined ? '' : `${doing} group failed: `}group '${id}' does not exist`);
   return group;
 }
 
@@ -136,35 +134,11 @@ export const userHandlers: Handlers = {
   'POST /access/users': createUser,
   'GET /access/users/{userid}': (call) => {
     const user = existing(call);
-    return {
-      ...describe(user),
-      groups: user.groups,
-      tokens: Object.fromEntries(Object.entries(user.tokens).map(([name, token]) => [name, describeToken(token)])),
-    };
+    return { ...describe(user), groups: user.groups, tokens: tokensOf(user) };
   },
-  'PUT /access/users/{userid}': (call) => call.lab.directory.saveUser(apply(call, { ...existing(call) })),
-  'DELETE /access/users/{userid}': (call) => {
-    const { userid } = existing(call);
-    if (userid === 'root@pam') throw fail("user 'root@pam' cannot be deleted");
-    call.lab.directory.deleteUser(userid);
-  },
-  'GET /access/users/{userid}/tfa': (call) => {
-    existing(call);
-    return { user: null, realm: null };
-  },
-  'PUT /access/users/{userid}/unlock-tfa': () => 0,
-  'PUT /access/password': setPassword,
-  'GET /access/users/{userid}/token': (call) =>
-    Object.entries(existing(call).tokens).map(([tokenid, token]) => ({ tokenid, ...describeToken(token) })),
-  'GET /access/users/{userid}/token/{tokenid}': (call) => describeToken(tokenOf(call).token),
-  'POST /access/users/{userid}/token/{tokenid}': createToken,
-  'PUT /access/users/{userid}/token/{tokenid}': updateToken,
-  'DELETE /access/users/{userid}/token/{tokenid}': (call) => {
-    const { user, name } = tokenOf(call);
-    delete user.tokens[name];
-    call.lab.directory.saveUser(user);
-    call.lab.directory.dropAcl((entry) => entry.type === 'token' && entry.ugid === `${user.userid}!${name}`);
-  },
+  'PUT /access/users/{userid}': (call) =>
+    call.lab.directory.saveUser(apply(call, { ...existing(call, 'update') }, 'update')),
+  'DELETE /access/users/{userid}': deleteUser,
   'GET /access/groups': (call) =>
     [...call.lab.directory.groups]
       .filter(([groupid]) =>
@@ -183,12 +157,12 @@ export const userHandlers: Handlers = {
   },
   'GET /access/groups/{groupid}': (call) => ({ ...existingGroup(call), members: members(call, call.need('groupid')) }),
   'PUT /access/groups/{groupid}': (call) => {
-    const group = existingGroup(call);
+    const group = existingGroup(call, 'update');
     const comment = call.text('comment');
-    call.lab.directory.saveGroup(call.need('groupid'), comment === undefined ? group : { comment });
+    call.lab.directory.saveGroup(call.need('groupid'), comment === undefined ? group : comment ? { comment } : {});
   },
   'DELETE /access/groups/{groupid}': (call) => {
-    existingGroup(call);
+    existingGroup(call, 'delete');
     call.lab.directory.deleteGroup(call.need('groupid'));
   },
 };

@@ -1,14 +1,14 @@
 /** /version and /cluster: resources, status, next free id, options, tasks of all nodes. */
 
-import { KINDS } from '../guests/kind.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import type { Lab } from '../lab.js';
-import { nodeFigures } from '../nodes/node-figures.js';
-import type { Guest, GuestFigures } from '../state/model.js';
-import { isOnNode, spaceOf } from '../storage/storages.js';
+import { splitList } from '../schema/formats.js';
+import { keysOf, parsePropertyString } from '../schema/property-string.js';
+import { methodOf } from '../schema/schema.js';
+import type { Value } from '../schema/validate.js';
 import { describeTask } from '../tasks/tasks.js';
-import { figuresFor } from './figures.js';
+import { haNodeState } from './ha-state.js';
+import { guestExtras, guestRow, isShownOn, nodeRow, type Row, storageRow } from './resource-rows.js';
 
 export const VERSION = { version: '9.2.11', release: '9.2', repoid: '14a22df35955d97d' } as const;
 /** Says what this is; a real server has no such field. */
@@ -17,94 +17,81 @@ export const LAB_VERSION = 'bastide-lab/0.1.0';
 /** Address a node has in `cluster/status`: the lab's own, all nodes are one process. */
 export const nodeAddress = (index: number) => `127.0.0.${index + 1}`;
 
-function guestRow(lab: Lab, guest: Guest, figures: GuestFigures | undefined): Record<string, unknown> {
-  const pool = lab.directory.poolOfGuest(guest.vmid);
-  const running = figures?.status === 'running';
-  return {
-    id: `${guest.type}/${guest.vmid}`,
-    type: guest.type,
-    vmid: guest.vmid,
-    node: guest.node,
-    template: figures?.template ?? 0,
-    status: figures?.status ?? 'unknown',
-    ...(figures
-      ? {
-          name: figures.name,
-          maxcpu: figures.maxcpu,
-          maxmem: figures.maxmem,
-          maxdisk: figures.maxdisk,
-          cpu: running ? figures.cpu : 0,
-          mem: running ? figures.mem : 0,
-          memhost: running ? figures.mem : 0,
-          disk: figures.disk,
-          uptime: running ? Math.max(1, Math.floor((lab.now() - figures.since) / 1000)) : 0,
-          netin: running ? figures.netin : 0,
-          netout: running ? figures.netout : 0,
-          diskread: running ? figures.diskread : 0,
-          diskwrite: running ? figures.diskwrite : 0,
-        }
-      : {}),
-    ...(guest.config.tags === undefined ? {} : { tags: guest.config.tags }),
-    ...(guest.config.lock === undefined ? {} : { lock: guest.config.lock }),
-    ...(pool === undefined ? {} : { pool }),
-  };
+/** A pool sums up what its running members use. */
+function addToPool(row: Row, guest: Row): void {
+  if (!guest.uptime) return;
+  const number = (value: unknown) => Number(value ?? 0);
+  const before = number(row.maxcpu);
+  const cpus = number(guest.maxcpu);
+  row.uptime = Math.max(number(row.uptime), number(guest.uptime));
+  row.mem = number(row.mem) + number(guest.mem);
+  row.maxmem = number(row.maxmem) + number(guest.maxmem);
+  row.cpu = (number(row.cpu) * before + number(guest.cpu) * cpus) / Math.max(1, before + cpus);
+  row.maxcpu = before + cpus;
 }
 
-function storageRows(call: Call): Record<string, unknown>[] {
+async function guestRows(call: Call, pools: ReadonlyMap<string, Row>): Promise<Row[]> {
   const { lab } = call;
-  const rows: Record<string, unknown>[] = [];
-  for (const storage of lab.state.storages.values()) {
-    if (!call.can(`/storage/${storage.storage}`, ['Datastore.Audit', 'Datastore.AllocateSpace'], true)) continue;
-    for (const node of lab.nodes) {
-      if (!isOnNode(storage, node) || storage.options.disable === 1) continue;
-      const { total, used } = spaceOf(lab, storage, node);
-      rows.push({
-        id: `storage/${node}/${storage.storage}`,
-        type: 'storage',
-        storage: storage.storage,
-        node,
-        content: storage.content,
-        plugintype: storage.type,
-        shared: storage.options.shared === 1 ? 1 : 0,
-        status: lab.faults.isNodeDown(node) ? 'unknown' : 'available',
-        maxdisk: total,
-        disk: used,
-      });
-    }
+  const rows: Row[] = [];
+  for (const guest of lab.state.guests.values()) {
+    const pool = lab.directory.poolOfGuest(guest.vmid);
+    const poolRow = pool === undefined ? undefined : pools.get(pool);
+    const visible = call.can(`/vms/${guest.vmid}`, ['VM.Audit']);
+    if (!visible && !poolRow) continue;
+    const row = await guestRow(lab, guest);
+    if (poolRow) addToPool(poolRow, row);
+    if (!visible) continue;
+    const mayName = pool !== undefined && call.can(`/pool/${pool}`, ['Pool.Audit']);
+    rows.push({ ...row, ...guestExtras(lab, guest), ...(mayName ? { pool } : {}) });
   }
   return rows;
+}
+
+function networkRows(call: Call): Row[] {
+  const { lab } = call;
+  const zones: [string, string | undefined][] = [
+    ['localnetwork', undefined],
+    ...[...lab.journal.entries<{ type?: string }>('sdn-running-zone')].map(
+      ([id, zone]): [string, string | undefined] => [id, zone.type],
+    ),
+  ];
+  return zones
+    .filter(([zone]) => call.can(`/sdn/zones/${zone}`, ['SDN.Audit']))
+    .flatMap(([zone, type]) =>
+      lab.nodes.map((node) => ({
+        id: `network/${node}/zone/${zone}`,
+        type: 'network',
+        'network-type': 'zone',
+        network: zone,
+        node,
+        status: 'ok',
+        ...(type === undefined ? {} : { 'zone-type': type }),
+      })),
+    );
 }
 
 async function resources(call: Call): Promise<unknown> {
   const { lab } = call;
   const type = call.text('type');
-  const rows: Record<string, unknown>[] = [];
-  if (type === undefined || type === 'vm') {
-    for (const guest of lab.state.guests.values())
-      if (call.can(`/vms/${guest.vmid}`, ['VM.Audit'])) rows.push(guestRow(lab, guest, await figuresFor(lab, guest)));
-  }
-  if (type === undefined || type === 'node') {
+  const asked = (one: string) => type === undefined || type === one;
+  const pools = new Map<string, Row>();
+  if (asked('pool'))
+    for (const pool of [...lab.directory.pools.keys()].sort())
+      if (call.can(`/pool/${pool}`, ['Pool.Audit'])) pools.set(pool, { id: `/pool/${pool}`, type: 'pool', pool });
+  const rows: Row[] = [...pools.values()];
+  if (asked('vm')) rows.push(...(await guestRows(call, pools)));
+  if (asked('node'))
     for (const node of lab.nodes) {
-      const online = !lab.faults.isNodeDown(node);
-      const audit = call.can(`/nodes/${node}`, ['Sys.Audit']);
-      rows.push({
-        id: `node/${node}`,
-        type: 'node',
-        node,
-        status: online ? 'online' : 'offline',
-        ...(online && audit ? { ...nodeFigures(lab, node), 'cgroup-mode': 2, level: '' } : {}),
-      });
+      const row = nodeRow(lab, node, call.can(`/nodes/${node}`, ['Sys.Audit']));
+      const hastate = haNodeState(lab, node);
+      rows.push({ ...row, 'cgroup-mode': 2, 'host-arch': 'x86_64', ...(hastate === undefined ? {} : { hastate }) });
     }
-  }
-  if (type === undefined || type === 'storage') rows.push(...storageRows(call));
-  if (type === undefined || type === 'pool')
-    for (const pool of lab.directory.pools.keys())
-      if (call.can(`/pool/${pool}`, ['Pool.Audit'])) rows.push({ id: `/pool/${pool}`, type: 'pool', pool });
-  if (type === undefined || type === 'sdn' || type === 'network')
-    for (const node of lab.nodes)
-      for (const zone of ['localnetwork', ...[...lab.journal.entries('sdn-zone')].map(([id]) => id)])
-        if (call.can(`/sdn/zones/${zone}`, ['SDN.Audit', 'SDN.Use', 'SDN.Allocate'], true))
-          rows.push({ id: `sdn/${node}/${zone}`, type: 'sdn', sdn: zone, node, status: 'ok' });
+  if (asked('storage'))
+    for (const storage of lab.state.storages.values())
+      if (call.can(`/storage/${storage.storage}`, ['Datastore.Audit']))
+        for (const node of lab.nodes) if (isShownOn(storage, node)) rows.push(storageRow(lab, storage, node));
+  // Nodes of 9.x tell of their zones as networks; type `sdn` finds those of older nodes only.
+  if (asked('network')) rows.push(...networkRows(call));
   return rows;
 }
 
@@ -113,10 +100,10 @@ function nextId(call: Call): string {
   const wanted = call.number('vmid');
   if (wanted !== undefined) {
     const guest = lab.state.guests.get(wanted);
-    if (guest) throw parameterError({ vmid: `${KINDS[guest.type].label} ${wanted} already exists` });
+    if (guest) throw parameterError({ vmid: `VM ${wanted} already exists` });
     return String(wanted);
   }
-  const { lower, upper } = lab.journal.get<{ lower: number; upper: number }>('options', 'next-id') ?? lab.idRange;
+  const { lower, upper } = idRange(call);
   for (let id = lower; id < upper; id += 1) if (!lab.state.guests.has(id)) return String(id);
   throw fail(`unable to get any free VMID in range [${lower}, ${upper}]`);
 }
@@ -163,69 +150,83 @@ function clusterTasks(call: Call): unknown {
     });
 }
 
+/** Options that are property strings and come back taken apart. */
+const TAKEN_APART = [
+  'crs',
+  'migration',
+  'replication',
+  'next-id',
+  'ha',
+  'notify',
+  'u2f',
+  'webauthn',
+  'tag-style',
+  'user-tag-access',
+];
+const LISTS = ['registered-tags'];
+
+const optionsOf = (call: Call) => Object.fromEntries(call.lab.journal.entries<Value>('options'));
+
 function readOptions(call: Call): unknown {
-  const stored = Object.fromEntries(call.lab.journal.entries<unknown>('options'));
-  return { keyboard: 'en-us', mac_prefix: 'BC:24:11', ...stored };
+  const { parameters } = methodOf('PUT', '/cluster/options');
+  const stored = optionsOf(call);
+  const result: Record<string, unknown> = { mac_prefix: 'BC:24:11', description: '', ...stored };
+  for (const key of TAKEN_APART) {
+    const property = parameters.get(key);
+    const keys = property && keysOf(property);
+    const value = stored[key];
+    if (typeof value !== 'string' || !keys) continue;
+    const parts: Record<string, unknown> = parsePropertyString(keys, value);
+    if (typeof parts['user-allow-list'] === 'string') parts['user-allow-list'] = parts['user-allow-list'].split(';');
+    result[key] = parts;
+  }
+  for (const key of LISTS) if (typeof stored[key] === 'string') result[key] = splitList(stored[key]);
+  if (stored.description !== undefined) result.description = `${String(stored.description).trimEnd()}\n`;
+  const allowed = call.can('/', ['Sys.Audit'])
+    ? result
+    : Object.fromEntries(['console', 'tag-style'].flatMap((key) => (key in result ? [[key, result[key]]] : [])));
+  return { ...allowed, 'allowed-tags': tagsInUse(call) };
+}
+
+/** Registered ones, and those on guests the caller sees. */
+function tagsInUse(call: Call): string[] {
+  const tags = new Set(splitList(String(optionsOf(call)['registered-tags'] ?? '')));
+  for (const guest of call.lab.state.guests.values())
+    if (guest.config.tags !== undefined && call.can(`/vms/${guest.vmid}`, ['VM.Audit']))
+      for (const tag of splitList(String(guest.config.tags))) tags.add(tag);
+  return [...tags].sort();
+}
+
+/** Where `nextid` looks. */
+function idRange(call: Call): { lower: number; upper: number } {
+  const stored = call.lab.journal.get<string | { lower: number; upper: number }>('options', 'next-id');
+  if (stored === undefined) return { ...call.lab.idRange };
+  if (typeof stored === 'object') return stored;
+  const range = { ...call.lab.idRange };
+  for (const part of stored.split(',')) {
+    const [name, number] = part.split('=');
+    if (name === 'lower' || name === 'upper') range[name] = Number(number);
+  }
+  return range;
 }
 
 function writeOptions(call: Call): void {
-  for (const key of (call.text('delete') ?? '').split(/[,;\s]+/).filter((one) => one !== ''))
-    call.lab.journal.delete('options', key);
-  for (const [key, value] of Object.entries(call.parameters)) {
-    if (key === 'delete') continue;
-    if (key === 'next-id') {
-      const range = { ...call.lab.idRange };
-      for (const part of String(value).split(',')) {
-        const [name, number] = part.split('=');
-        if (name === 'lower' || name === 'upper') range[name] = Number(number);
-      }
-      if (range.lower >= range.upper) throw parameterError({ 'next-id': 'upper must be greater than lower' });
-      call.lab.journal.put('options', key, range);
-    } else call.lab.journal.put('options', key, value);
-  }
+  for (const [key, value] of Object.entries(call.parameters))
+    if (key !== 'delete') call.lab.journal.put('options', key, value);
+  for (const key of splitList(call.text('delete') ?? '')) call.lab.journal.delete('options', key);
 }
+
+const BELOW =
+  'acme backup backup-info bulk-action ceph config firewall ha jobs log mapping metrics notifications nextid options qemu ' +
+  'replication resources status tasks sdn';
 
 export const clusterHandlers: Handlers = {
   'GET /version': () => ({ ...VERSION, lab: LAB_VERSION }),
-  'GET /cluster': () =>
-    [
-      'replication',
-      'metrics',
-      'config',
-      'firewall',
-      'backup',
-      'backup-info',
-      'ha',
-      'acme',
-      'ceph',
-      'jobs',
-      'mapping',
-      'sdn',
-      'log',
-      'resources',
-      'tasks',
-      'options',
-      'status',
-      'nextid',
-    ].map((name) => ({ name })),
+  'GET /cluster': () => BELOW.split(' ').map((name) => ({ name })),
   'GET /cluster/resources': resources,
   'GET /cluster/status': status,
   'GET /cluster/nextid': nextId,
   'GET /cluster/tasks': clusterTasks,
   'GET /cluster/options': readOptions,
   'PUT /cluster/options': writeOptions,
-  'GET /cluster/log': () => [],
-  'GET /cluster/replication': () => [],
-  'GET /cluster/config/nodes': (call) =>
-    call.lab.nodes.map((node, index) => ({
-      node,
-      name: node,
-      nodeid: String(index + 1),
-      ring0_addr: nodeAddress(index),
-      quorum_votes: '1',
-    })),
-  'GET /cluster/config/apiversion': () => 1,
-  'GET /cluster/mapping/pci': () => [],
-  'GET /cluster/mapping/usb': () => [],
-  'GET /cluster/mapping/dir': () => [],
 };

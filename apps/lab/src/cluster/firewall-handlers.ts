@@ -1,64 +1,22 @@
-/** Firewall options, rules, aliases and IP sets of guests, nodes and the datacenter; those of guests reach the runtime. */
-import { createHash } from 'node:crypto';
-import { applyFirewall, emptyFirewall } from '../guests/firewall.js';
-import { guestOf } from '../guests/guests.js';
+/** Firewall options, rules and security groups. */
+import { emptyFirewall } from '../guests/firewall.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
-import type { ConfigValue, FirewallRecord } from '../state/model.js';
+import { methodOf } from '../schema/schema.js';
+import type { FirewallRecord } from '../state/model.js';
+import { BASES, checkDigest, digest, type Entry, given, load, PLACE, save } from './firewall-records.js';
+import { checkRule, copyRule, type RuleScope } from './firewall-rule.js';
+import { setHandlers } from './firewall-sets.js';
 
-type Scope = 'cluster' | 'node' | 'qemu' | 'lxc' | 'vnet' | 'group';
-type Entry = Record<string, ConfigValue>;
+type Scope = RuleScope;
 
-const BASES: Readonly<Record<Scope, string>> = {
-  cluster: '/cluster/firewall',
-  node: '/nodes/{node}/firewall',
-  qemu: '/nodes/{node}/qemu/{vmid}/firewall',
-  lxc: '/nodes/{node}/lxc/{vmid}/firewall',
-  vnet: '/cluster/sdn/vnets/{vnet}/firewall',
-  group: '/cluster/firewall/groups/{group}',
-};
-const PLACE = new Set(['node', 'vmid', 'vnet', 'group', 'pos', 'digest', 'delete', 'moveto', 'name', 'cidr', 'rename']);
-
-function keyOf(call: Call, scope: Scope): string {
-  if (scope === 'node') return `node/${call.node}`;
-  if (scope === 'vnet') return `vnet/${call.need('vnet')}`;
-  if (scope === 'group') return `group/${call.need('group')}`;
-  return 'cluster';
-}
-
-function load(call: Call, scope: Scope): FirewallRecord {
-  if (scope === 'qemu' || scope === 'lxc') return guestOf(call, scope).firewall ?? emptyFirewall();
-  const kept = call.lab.journal.get<FirewallRecord>('firewall', keyOf(call, scope));
-  if (scope === 'group' && !kept) throw fail(`security group '${call.need('group')}' does not exist`);
-  return kept ?? emptyFirewall();
-}
-
-async function save(call: Call, scope: Scope, record: FirewallRecord): Promise<void> {
-  if (scope !== 'qemu' && scope !== 'lxc') {
-    call.lab.journal.put('firewall', keyOf(call, scope), record);
-    return;
-  }
-  const guest = guestOf(call, scope);
-  guest.firewall = record;
-  call.lab.state.saveGuest(guest);
-  if (guest.running && !guest.running.hollow) await applyFirewall(call.lab, guest);
-}
-
-const digest = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
-
-function given(call: Call): Entry {
-  const entry: Entry = {};
-  for (const [key, value] of Object.entries(call.parameters))
-    if (!PLACE.has(key) && !Array.isArray(value)) entry[key] = value;
-  return entry;
-}
-
-function checkDigest(call: Call, record: unknown): void {
-  const wanted = call.text('digest');
-  if (wanted !== undefined && wanted !== digest(record))
-    throw fail('detected modified configuration - file changed by other user? Try again.');
-}
+const MACROS = (
+  'Amanda Auth BGP BitTorrent BitTorrent32 Ceph CVS Citrix DAAP DCC DHCPfwd DNS Distcc FTP Finger GNUnet GRE Git HKP HTTP HTTPS ICPV2 ' +
+  'ICQ IMAP IMAPS IPIP IPsec IPsecah IPsecnat IRC Jetdirect L2TP LDAP LDAPS MSNP MSSQL Mail MDNS Munin MySQL NNTP NNTPS NTP OSPF OpenVPN ' +
+  'PCA PMG POP3 POP3S PPtP Ping PostgreSQL Printer RDP RIP RNDC Razor Rdate Rsync SANE SMB SMBswat SMTP SMTPS SNMP SPAMD SSH SVN SixXS ' +
+  'SPICEproxy Squid Submission Syslog TFTP Telnet Telnets Time Trcrt VNC VNCL Web Webcache Webmin Whois'
+).split(' ');
 
 function positionOf(call: Call, record: FirewallRecord): number {
   const position = call.number('pos') ?? -1;
@@ -73,6 +31,11 @@ const describeRule = (rule: Entry, pos: number, record: FirewallRecord) => ({
   digest: digest(record.rules),
 });
 
+const known = (call: Call, scope: Scope, own: FirewallRecord) => ({
+  own,
+  cluster: scope === 'cluster' ? own : load(call, 'cluster'),
+});
+
 function ruleHandlers(scope: Scope, base: string, create: string): Handlers {
   return {
     [`GET ${base}`]: (call) => {
@@ -81,29 +44,34 @@ function ruleHandlers(scope: Scope, base: string, create: string): Handlers {
     },
     [`POST ${create}`]: async (call) => {
       const record = load(call, scope);
-      checkDigest(call, record.rules);
-      const rule = given(call);
-      if (rule.type === 'group' ? false : rule.action === undefined)
-        throw parameterError({ action: 'property is missing and it is not optional' });
-      const at = Math.min(call.number('pos') ?? 0, record.rules.length);
-      // A new rule goes to the top, as the real one's does.
-      record.rules.splice(at, 0, { ...rule, enable: rule.enable ?? 0 });
+      const rule = checkRule(copyRule({}, call.parameters), scope, known(call, scope, record), MACROS);
+      // A new rule goes to the top, whatever position is asked for.
+      record.rules.unshift({ ...rule, enable: rule.enable ?? 0 });
       await save(call, scope, record);
     },
     [`GET ${base}/{pos}`]: (call) => {
       const record = load(call, scope);
       const position = positionOf(call, record);
-      return describeRule(record.rules[position] ?? {}, position, record);
+      // Alone, its place is told as it was asked for: as text.
+      return { ...describeRule(record.rules[position] ?? {}, position, record), pos: String(position) };
     },
     [`PUT ${base}/{pos}`]: async (call) => {
       const record = load(call, scope);
       checkDigest(call, record.rules);
       const position = positionOf(call, record);
+      const before = record.rules[position] ?? {};
       const moveTo = call.number('moveto');
-      const rule: Entry = { ...record.rules[position], ...given(call) };
-      for (const key of splitList(call.text('delete') ?? '')) delete rule[key];
-      record.rules.splice(position, 1);
-      record.rules.splice(moveTo === undefined ? position : moveTo > position ? moveTo - 1 : moveTo, 0, rule);
+      if (moveTo !== undefined && moveTo !== position) {
+        // Nothing else is looked at then.
+        const target = Math.min(moveTo, record.rules.length);
+        record.rules.splice(position, 1);
+        record.rules.splice(target > position ? target - 1 : target, 0, before);
+      } else {
+        const rule = copyRule(before, call.parameters);
+        for (const key of splitList(call.text('delete') ?? '')) delete rule[key];
+        delete rule.ipversion;
+        record.rules[position] = checkRule(rule, scope, known(call, scope, record), MACROS);
+      }
       await save(call, scope, record);
     },
     [`DELETE ${base}/{pos}`]: async (call) => {
@@ -125,114 +93,26 @@ function optionHandlers(scope: Scope): Handlers {
     [`PUT ${base}/options`]: async (call) => {
       const record = load(call, scope);
       checkDigest(call, record.options);
-      const options: Entry = { ...record.options, ...given(call) };
-      for (const key of splitList(call.text('delete') ?? '')) delete options[key];
+      const parameters = methodOf('PUT', `${base}/options`).parameters;
+      const options: Entry = { ...record.options };
+      for (const key of splitList(call.text('delete') ?? '')) {
+        if (!parameters.has(key) || PLACE.has(key)) throw parameterError({ delete: `no such option '${key}'` });
+        delete options[key];
+      }
+      Object.assign(options, given(call));
+      // Anything above 1 is the moment from which on it holds.
+      if (scope === 'cluster' && Number(options.enable) > 1) options.enable = Math.floor(call.lab.now() / 1000);
       await save(call, scope, { ...record, options });
     },
   };
 }
 
-function setHandlers(scope: Scope): Handlers {
-  const base = BASES[scope];
-  const setOf = (call: Call, record: FirewallRecord) => {
-    const found = record.ipset[call.need('name')];
-    if (!found) throw fail(`no such IPSet '${call.need('name')}'`);
-    return found;
-  };
-  const aliasOf = (call: Call, record: FirewallRecord) => {
-    const found = record.aliases[call.need('name')];
-    if (!found) throw parameterError({ name: `no such alias` });
-    return found;
-  };
-  return {
-    [`GET ${base}/aliases`]: (call) =>
-      Object.entries(load(call, scope).aliases).map(([name, alias]) => ({ name, ...alias, digest: digest(alias) })),
-    [`POST ${base}/aliases`]: async (call) => {
-      const record = load(call, scope);
-      if (record.aliases[call.need('name')])
-        throw parameterError({ name: `alias '${call.need('name')}' already exists` });
-      record.aliases[call.need('name')] = { ...given(call), cidr: call.need('cidr') };
-      await save(call, scope, record);
-    },
-    [`GET ${base}/aliases/{name}`]: (call) => ({ name: call.need('name'), ...aliasOf(call, load(call, scope)) }),
-    [`PUT ${base}/aliases/{name}`]: async (call) => {
-      const record = load(call, scope);
-      const alias = { ...aliasOf(call, record), ...given(call), cidr: call.need('cidr') };
-      delete record.aliases[call.need('name')];
-      record.aliases[call.text('rename') ?? call.need('name')] = alias;
-      await save(call, scope, record);
-    },
-    [`DELETE ${base}/aliases/{name}`]: async (call) => {
-      const record = load(call, scope);
-      aliasOf(call, record);
-      delete record.aliases[call.need('name')];
-      await save(call, scope, record);
-    },
-    [`GET ${base}/ipset`]: (call) =>
-      Object.entries(load(call, scope).ipset).map(([name, set]) => ({
-        name,
-        ...(set.comment ? { comment: set.comment } : {}),
-        digest: digest(set),
-      })),
-    [`POST ${base}/ipset`]: async (call) => {
-      const record = load(call, scope);
-      const name = call.need('name');
-      const rename = call.text('rename');
-      if (rename !== undefined) {
-        const old = record.ipset[rename];
-        if (!old) throw fail(`no such IPSet '${rename}'`);
-        delete record.ipset[rename];
-        record.ipset[name] = old;
-      } else if (record.ipset[name]) throw fail(`IPSet '${name}' already exists`);
-      const comment = call.text('comment');
-      record.ipset[name] = { entries: [], ...record.ipset[name], ...(comment === undefined ? {} : { comment }) };
-      await save(call, scope, record);
-    },
-    [`GET ${base}/ipset/{name}`]: (call) => setOf(call, load(call, scope)).entries,
-    [`POST ${base}/ipset/{name}`]: async (call) => {
-      const record = load(call, scope);
-      const set = setOf(call, record);
-      const cidr = call.need('cidr');
-      if (set.entries.some((entry) => entry.cidr === cidr)) throw fail(`address '${cidr}' already exists`);
-      set.entries.push({ ...given(call), cidr });
-      await save(call, scope, record);
-    },
-    [`DELETE ${base}/ipset/{name}`]: async (call) => {
-      const record = load(call, scope);
-      if (setOf(call, record).entries.length > 0 && !call.flag('force'))
-        throw fail(`IPSet '${call.need('name')}' is not empty`);
-      delete record.ipset[call.need('name')];
-      await save(call, scope, record);
-    },
-    [`DELETE ${base}/ipset/{name}/{cidr}`]: async (call) => {
-      const record = load(call, scope);
-      const set = setOf(call, record);
-      const next = set.entries.filter((entry) => entry.cidr !== call.need('cidr'));
-      if (next.length === set.entries.length) throw parameterError({ cidr: 'no such IP/Network' });
-      set.entries.splice(0, set.entries.length, ...next);
-      await save(call, scope, record);
-    },
-    [`GET ${base}/refs`]: (call) => {
-      const record = load(call, scope);
-      return [
-        ...Object.entries(record.aliases).map(([name]) => ({
-          type: 'alias',
-          name,
-          ref: name,
-          scope: scope === 'cluster' ? 'dc' : 'guest',
-        })),
-        ...Object.keys(record.ipset).map((name) => ({
-          type: 'ipset',
-          name,
-          ref: `+${name}`,
-          scope: scope === 'cluster' ? 'dc' : 'guest',
-        })),
-      ];
-    },
-  };
-}
-
 const merged = (all: readonly Handlers[]): Handlers => Object.assign({}, ...all) as Handlers;
+
+const noLog = (call: Call) => {
+  call.extra.total = 1;
+  return [{ n: 1, t: 'no content' }];
+};
 
 export const firewallHandlers: Handlers = {
   ...merged(
@@ -248,19 +128,30 @@ export const firewallHandlers: Handlers = {
       .filter(([key]) => key.startsWith('group/'))
       .map(([key, record]) => ({ group: key.slice(6), ...record.options, digest: digest(record) })),
   'POST /cluster/firewall/groups': (call) => {
-    const key = `group/${call.need('group')}`;
-    if (call.lab.journal.get('firewall', key) !== undefined)
-      throw fail(`security group '${call.need('group')}' already exists`);
+    const { journal } = call.lab;
+    const group = call.need('group');
+    const rename = call.text('rename');
     const comment = call.text('comment');
-    call.lab.journal.put('firewall', key, { ...emptyFirewall(), options: comment === undefined ? {} : { comment } });
+    const described = (record: FirewallRecord): FirewallRecord =>
+      comment === undefined ? record : { ...record, options: { ...record.options, comment } };
+    if (rename === undefined) {
+      if (journal.get('firewall', `group/${group}`) !== undefined)
+        throw parameterError({ group: `Security group '${group}' already exists` });
+      journal.put('firewall', `group/${group}`, described(emptyFirewall()));
+      return;
+    }
+    const old = journal.get<FirewallRecord>('firewall', `group/${rename}`);
+    if (!old) throw parameterError({ group: `Security group '${rename}' does not exist` });
+    if (group !== rename && journal.get('firewall', `group/${group}`) !== undefined)
+      throw parameterError({ group: `Security group '${group}' does already exist` });
+    journal.put('firewall', `group/${group}`, described(old));
+    if (group !== rename) journal.delete('firewall', `group/${rename}`);
   },
   'DELETE /cluster/firewall/groups/{group}': (call) => {
     if (load(call, 'group').rules.length > 0) throw fail(`Security group '${call.need('group')}' is not empty`);
     call.lab.journal.delete('firewall', `group/${call.need('group')}`);
   },
-  'GET /cluster/firewall/macros': () =>
-    ['SSH', 'HTTP', 'HTTPS', 'DNS', 'Ping', 'LDAP', 'LDAPS', 'SMTP', 'IMAP', 'IMAPS', 'PostgreSQL'].map((macro) => ({
-      macro,
-      descr: `${macro} traffic`,
-    })),
+  'GET /cluster/firewall/macros': () => MACROS.map((macro) => ({ macro, descr: `${macro} traffic` })),
+  'GET /nodes/{node}/qemu/{vmid}/firewall/log': noLog,
+  'GET /nodes/{node}/lxc/{vmid}/firewall/log': noLog,
 };

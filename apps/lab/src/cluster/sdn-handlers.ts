@@ -1,149 +1,283 @@
-/** SDN zones, vnets and subnets: kept, pending until PUT /cluster/sdn applies them, and bridges for guests from then on. */
-import { fail } from '../http/api-error.js';
+/** SDN zones, vnets and subnets: configured first, in force (and bridges for guests) from `PUT /cluster/sdn` on. */
+
+import { randomUUID } from 'node:crypto';
+import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
+import { parsePropertyString } from '../schema/property-string.js';
+import {
+  checkLock,
+  commit,
+  configured,
+  hasPending,
+  type Kind,
+  rollback,
+  running,
+  sdnDigest,
+  view,
+} from './sdn-config.js';
+import { checkDigest, type Entry, givenEntry, sectionHandlers } from './sections.js';
 
-type Entry = Record<string, string | number>;
-
-interface Kind {
-  readonly collection: string;
-  readonly id: string;
-  readonly path: string;
-  readonly label: string;
-}
-
-const ZONE: Kind = { collection: 'sdn-zone', id: 'zone', path: '/cluster/sdn/zones', label: 'sdn zone object ID' };
-const VNET: Kind = { collection: 'sdn-vnet', id: 'vnet', path: '/cluster/sdn/vnets', label: 'sdn vnet object ID' };
 const SUBNETS = '/cluster/sdn/vnets/{vnet}/subnets';
+const READ = ['SDN.Audit', 'SDN.Allocate'];
 
-function given(call: Call, id: string): Entry {
-  const entry: Entry = {};
-  for (const [key, value] of Object.entries(call.parameters))
-    if (![id, 'delete', 'digest', 'lock-token', 'pending', 'running'].includes(key) && !Array.isArray(value))
-      entry[key] = value;
+const missing = (kind: Kind, id: string) =>
+  kind === 'zone' || kind === 'controller' ? `sdn '${id}' does not exist` : `sdn ${kind} '${id}' does not exist`;
+
+function find(call: Call, kind: Kind, id: string, entries = configured(call.lab, kind)): Entry {
+  const entry = entries.get(id);
+  if (!entry) throw fail(missing(kind, id));
   return entry;
 }
 
-function existing(call: Call, kind: Kind): Entry {
-  const entry = call.lab.journal.get<Entry>(kind.collection, call.need(kind.id));
-  if (!entry) throw fail(`${kind.label.replace(' object ID', '')} '${call.need(kind.id)}' does not exist`);
+/** Takes a change in: `build` makes the new entry from the old one, and throws what is wrong with it. */
+function save(call: Call, kind: Kind, id: string, create: boolean, build: (before: Entry) => Entry): void {
+  const doing = `${create ? 'create' : 'update'} sdn ${kind} object failed`;
+  checkLock(call, doing);
+  const before = configured(call.lab, kind).get(id);
+  if (create && before) throw fail(`${doing}: sdn ${kind} object ID '${id}' already defined`);
+  if (!create && !before) throw fail(`${doing}: ${missing(kind, id)}`);
+  if (!create) checkDigest(call, sdnDigest(call.lab, kind));
+  const entry = build({ ...before });
+  for (const key of call.list('delete').flatMap(splitList)) delete entry[key];
+  call.lab.journal.put(`sdn-${kind}`, id, entry);
+}
+
+function remove(call: Call, kind: Kind, id: string, check: (doing: string) => void): void {
+  const doing = `delete sdn ${kind} object failed`;
+  checkLock(call, doing);
+  if (!configured(call.lab, kind).has(id)) throw fail(`${doing}: ${missing(kind, id)}`);
+  check(doing);
+  call.lab.journal.delete(`sdn-${kind}`, id);
+}
+
+function zoneOfVnet(call: Call, vnet: string): string {
+  const entry = configured(call.lab, 'vnet').get(vnet) ?? running(call.lab, 'vnet').get(vnet);
+  return String(entry?.zone ?? '');
+}
+
+/** Rights on a vnet hang below its zone. */
+function demandVnet(call: Call, privileges: readonly string[]): void {
+  const vnet = call.need('vnet');
+  call.demand(`/sdn/zones/${zoneOfVnet(call, vnet) || 'localnetwork'}/${vnet}`, privileges, true);
+}
+
+function checkedZone(call: Call, entry: Entry): Entry {
+  const servers = [...call.lab.journal.entries('sdn-dns')].map(([id]) => id);
+  const ipams = ['pve', ...[...call.lab.journal.entries('sdn-ipam')].map(([id]) => id)];
+  for (const key of ['dns', 'reversedns'] as const)
+    if (entry[key] && !servers.includes(String(entry[key])))
+      throw parameterError({ [key]: `${String(entry[key])} don't exist` });
+  if (entry.dnszone && !entry.dns) throw parameterError({ dnszone: 'missing dns server' });
+  if (entry.ipam && !ipams.includes(String(entry.ipam)))
+    throw parameterError({ ipam: `${String(entry.ipam)} not existing` });
   return entry;
 }
 
-const mayAudit = (call: Call, zone: string) =>
-  call.can(`/sdn/zones/${zone}`, ['SDN.Audit', 'SDN.Use', 'SDN.Allocate'], true);
+function checkedVnet(call: Call, id: string, entry: Entry, doing: string): Entry {
+  const zone = configured(call.lab, 'zone').get(String(entry.zone));
+  if (!zone) throw fail(`${doing}: zone ${String(entry.zone)} does not exist`);
+  if (entry.tag !== undefined && zone.type === 'simple') throw fail(`${doing}: vlan tag is not allowed on simple zone`);
+  if (entry.tag === undefined && zone.type !== 'simple')
+    throw parameterError({ tag: 'property is missing and it is not optional' });
+  for (const [other, vnet] of configured(call.lab, 'vnet'))
+    if (other !== id && entry.tag !== undefined && vnet.zone === entry.zone && vnet.tag === entry.tag)
+      throw fail(`${doing}: tag ${String(entry.tag)} already exist in vnet ${other} in zone ${String(entry.zone)}`);
+  return { ...entry, type: 'vnet' };
+}
 
-function handlersOf(kind: Kind, zoneOf: (id: string, entry: Entry) => string, check: (call: Call) => void): Handlers {
-  const one = `${kind.path}/{${kind.id}}`;
-  return {
-    [`GET ${kind.path}`]: (call) =>
-      [...call.lab.journal.entries<Entry>(kind.collection)]
-        .filter(([id, entry]) => mayAudit(call, zoneOf(id, entry)))
-        .map(([id, entry]) => ({ ...entry, [kind.id]: id, type: entry.type ?? 'vnet', digest: '0'.repeat(40) })),
-    [`POST ${kind.path}`]: (call) => {
-      const id = call.need(kind.id);
-      if (call.lab.journal.get(kind.collection, id) !== undefined) throw fail(`${kind.label} '${id}' already defined`);
-      check(call);
-      call.lab.journal.put(kind.collection, id, given(call, kind.id));
-    },
-    [`GET ${one}`]: (call) => ({
-      ...existing(call, kind),
-      [kind.id]: call.need(kind.id),
-      type: existing(call, kind).type ?? 'vnet',
-      digest: '0'.repeat(40),
+const subnetsOf = (call: Call, vnet: string, entries = configured(call.lab, 'subnet')) =>
+  [...entries].filter(([, entry]) => entry.vnet === vnet);
+
+const DHCP_RANGE = { 'start-address': { type: 'string' }, 'end-address': { type: 'string' } } as const;
+
+/** Ranges are given as property strings and told as objects, also of what is pending. */
+function withRanges(entry: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(entry).map(([key, value]) => {
+      if (key === 'pending' && typeof value === 'object' && value !== null) return [key, withRanges(value)];
+      if (key !== 'dhcp-range') return [key, value];
+      return [key, [value].flat().map((range) => parsePropertyString(DHCP_RANGE, String(range)))];
     }),
-    [`PUT ${one}`]: (call) => {
-      const entry = { ...existing(call, kind), ...given(call, kind.id) };
-      for (const key of splitList(call.text('delete') ?? '')) delete entry[key];
-      call.lab.journal.put(kind.collection, call.need(kind.id), entry);
-    },
+  );
+}
+
+/** The network of a subnet stands in its name: `z1-192.0.2.0-24`. */
+function subnetRow(call: Call, id: string, entry: Entry): Record<string, unknown> {
+  const [, zone = '', network = '', mask = ''] = /^([^-]+)-(.+)-(\d+)$/.exec(id) ?? [];
+  return {
+    ...withRanges(entry),
+    id,
+    subnet: id,
+    zone,
+    network,
+    mask,
+    cidr: `${network}/${mask}`,
+    digest: sdnDigest(call.lab, 'subnet'),
   };
 }
 
-const subnetId = (zone: string, cidr: string) => `${zone}-${cidr.replace('/', '-')}`;
-
-function subnetsOf(call: Call): Array<[string, Entry]> {
-  return [...call.lab.journal.entries<Entry>('sdn-subnet')].filter(([, entry]) => entry.vnet === call.need('vnet'));
+function createSubnet(call: Call): void {
+  demandVnet(call, ['SDN.Allocate']);
+  const vnet = call.need('vnet');
+  const cidr = call.need('subnet');
+  const id = `${zoneOfVnet(call, vnet)}-${cidr.replace('/', '-')}`;
+  save(call, 'subnet', id, true, () => {
+    find(call, 'vnet', vnet);
+    return { ...givenEntry(call, 'subnet'), type: 'subnet', vnet };
+  });
 }
 
-function subnet(call: Call): Entry {
-  const entry = call.lab.journal.get<Entry>('sdn-subnet', call.need('subnet'));
-  if (!entry || entry.vnet !== call.need('vnet')) throw fail(`sdn subnet '${call.need('subnet')}' does not exist`);
-  return entry;
+function apply(call: Call): string {
+  checkLock(call, 'could not commit SDN config');
+  commit(call.lab);
+  if (call.text('lock-token') !== undefined && call.number('release-lock') !== 0)
+    call.lab.journal.delete('sdn-lock', 'token');
+  const { lab } = call;
+  return call.task(
+    'reloadnetworkall',
+    '',
+    async (task) => {
+      for (const node of lab.nodes.filter((one) => !lab.faults.isNodeDown(one))) {
+        task.log(`${node}: reloading network config`);
+        lab.tasks.start({ node, type: 'srvreload', id: 'networking', user: call.caller.id }, async () => undefined);
+      }
+    },
+    lab.nodes[0],
+  );
+}
+
+const zonesInForce = (call: Call) =>
+  ['localnetwork', ...running(call.lab, 'zone').keys()].filter((zone) => call.can(`/sdn/zones/${zone}`, READ, true));
+
+const dnsAndIpams: Handlers = {
+  ...sectionHandlers({
+    collection: 'sdn-dns',
+    path: '/cluster/sdn/dns',
+    id: 'dns',
+    words: {
+      exists: (id) => `create sdn dns object failed: sdn dns object ID '${id}' already defined`,
+      missing: (id) => `sdn '${id}' does not exist`,
+      missingOnDelete: (id) => `delete sdn dns object failed: sdn '${id}' does not exist`,
+    },
+  }),
+  ...sectionHandlers({
+    collection: 'sdn-ipam',
+    path: '/cluster/sdn/ipams',
+    id: 'ipam',
+    words: {
+      exists: (id) => `create sdn ipam object failed: sdn ipam object ID '${id}' already defined`,
+      missing: (id) => `sdn '${id}' does not exist`,
+      missingOnDelete: (id) => `delete sdn ipam object failed: sdn '${id}' does not exist`,
+    },
+    builtIn: { pve: { type: 'pve' } },
+  }),
+};
+
+function objectHandlers(kind: 'zone' | 'controller', checked: (call: Call, entry: Entry) => Entry): Handlers {
+  const path = `/cluster/sdn/${kind}s`;
+  const show = (call: Call, id: string, entry: Entry) => ({ ...entry, [kind]: id, digest: sdnDigest(call.lab, kind) });
+  return {
+    [`GET ${path}`]: (call) =>
+      [...view(call, kind)]
+        .filter(
+          ([id, entry]) =>
+            call.can(`/sdn/${kind}s/${id}`, READ, true) && (!call.text('type') || entry.type === call.text('type')),
+        )
+        .map(([id, entry]) => show(call, id, entry)),
+    [`GET ${path}/{${kind}}`]: (call) =>
+      show(call, call.need(kind), find(call, kind, call.need(kind), view(call, kind))),
+    [`POST ${path}`]: (call) => save(call, kind, call.need(kind), true, () => checked(call, givenEntry(call, kind))),
+    [`PUT ${path}/{${kind}}`]: (call) =>
+      save(call, kind, call.need(kind), false, (before) => checked(call, { ...before, ...givenEntry(call, kind) })),
+  };
 }
 
 export const sdnHandlers: Handlers = {
-  ...handlersOf(
-    ZONE,
-    (id) => id,
-    () => undefined,
-  ),
-  ...handlersOf(
-    VNET,
-    (_id, entry) => String(entry.zone ?? ''),
-    (call) => {
-      if (call.lab.journal.get('sdn-zone', call.need('zone')) === undefined)
-        throw fail(`zone ${call.need('zone')} does not exist`);
-    },
-  ),
-  'DELETE /cluster/sdn/zones/{zone}': (call) => {
-    existing(call, ZONE);
-    for (const [id, entry] of call.lab.journal.entries<Entry>('sdn-vnet'))
-      if (entry.zone === call.need('zone')) throw fail(`zone ${call.need('zone')} is used by vnet ${id}`);
-    call.lab.journal.delete('sdn-zone', call.need('zone'));
+  ...dnsAndIpams,
+  ...objectHandlers('zone', checkedZone),
+  ...objectHandlers('controller', (_call, entry) => entry),
+  'DELETE /cluster/sdn/zones/{zone}': (call) =>
+    remove(call, 'zone', call.need('zone'), (doing) => {
+      for (const [id, vnet] of configured(call.lab, 'vnet'))
+        if (vnet.zone === call.need('zone')) throw fail(`${doing}: zone ${call.need('zone')} is used by vnet ${id}`);
+    }),
+  'DELETE /cluster/sdn/controllers/{controller}': (call) =>
+    remove(call, 'controller', call.need('controller'), () => undefined),
+  'GET /cluster/sdn/vnets': (call) =>
+    [...view(call, 'vnet')]
+      .filter(([id]) => call.can(`/sdn/zones/${zoneOfVnet(call, id)}/${id}`, READ, true))
+      .map(([id, entry]) => ({ ...entry, vnet: id, digest: sdnDigest(call.lab, 'vnet') })),
+  'POST /cluster/sdn/vnets': (call) =>
+    save(call, 'vnet', call.need('vnet'), true, () =>
+      checkedVnet(call, call.need('vnet'), givenEntry(call, 'vnet'), 'create sdn vnet object failed'),
+    ),
+  'GET /cluster/sdn/vnets/{vnet}': (call) => {
+    demandVnet(call, READ);
+    const id = call.need('vnet');
+    return { ...find(call, 'vnet', id, view(call, 'vnet')), vnet: id, digest: sdnDigest(call.lab, 'vnet') };
   },
-  'DELETE /cluster/sdn/vnets/{vnet}': (call) => {
-    existing(call, VNET);
-    if (subnetsOf(call).length > 0) throw fail(`Can't delete vnet if subnets exists`);
-    call.lab.journal.delete('sdn-vnet', call.need('vnet'));
-  },
-  [`GET ${SUBNETS}`]: (call) => {
-    existing(call, VNET);
-    return subnetsOf(call).map(([id, entry]) => ({ ...entry, subnet: id, id, type: 'subnet' }));
-  },
-  [`POST ${SUBNETS}`]: (call) => {
-    const zone = String(existing(call, VNET).zone ?? '');
-    const cidr = call.need('subnet');
-    const id = subnetId(zone, cidr);
-    if (call.lab.journal.get('sdn-subnet', id) !== undefined)
-      throw fail(`sdn subnet object ID '${id}' already defined`);
-    const [network = '', mask = ''] = cidr.split('/');
-    call.lab.journal.put('sdn-subnet', id, {
-      ...given(call, 'subnet'),
-      vnet: call.need('vnet'),
-      zone,
-      cidr,
-      network,
-      mask,
+  'PUT /cluster/sdn/vnets/{vnet}': (call) => {
+    demandVnet(call, ['SDN.Allocate']);
+    const id = call.need('vnet');
+    save(call, 'vnet', id, false, (before) => {
+      const next = { ...before, ...givenEntry(call, 'vnet') };
+      if (next.zone !== before.zone && subnetsOf(call, id).length > 0)
+        throw parameterError({ zone: "can't change zone if subnets exist" });
+      return checkedVnet(call, id, next, 'update sdn vnet object failed');
     });
   },
-  [`GET ${SUBNETS}/{subnet}`]: (call) => ({ ...subnet(call), subnet: call.need('subnet'), type: 'subnet' }),
+  'DELETE /cluster/sdn/vnets/{vnet}': (call) => {
+    demandVnet(call, ['SDN.Allocate']);
+    remove(call, 'vnet', call.need('vnet'), (doing) => {
+      if (subnetsOf(call, call.need('vnet')).length > 0) throw fail(`${doing}: Can't delete vnet if subnets exists`);
+    });
+  },
+  [`GET ${SUBNETS}`]: (call) => {
+    demandVnet(call, READ);
+    return subnetsOf(call, call.need('vnet'), view(call, 'subnet')).map(([id, entry]) => subnetRow(call, id, entry));
+  },
+  [`POST ${SUBNETS}`]: createSubnet,
+  [`GET ${SUBNETS}/{subnet}`]: (call) => {
+    demandVnet(call, READ);
+    const entry = find(call, 'subnet', call.need('subnet'), view(call, 'subnet'));
+    if (entry.vnet !== call.need('vnet')) throw parameterError({ vnet: 'wrong vnet' });
+    return subnetRow(call, call.need('subnet'), entry);
+  },
   [`PUT ${SUBNETS}/{subnet}`]: (call) => {
-    const entry = { ...subnet(call), ...given(call, 'subnet') };
-    for (const key of splitList(call.text('delete') ?? '')) delete entry[key];
-    call.lab.journal.put('sdn-subnet', call.need('subnet'), entry);
+    demandVnet(call, ['SDN.Allocate']);
+    save(call, 'subnet', call.need('subnet'), false, (before) => ({ ...before, ...givenEntry(call, 'subnet') }));
   },
   [`DELETE ${SUBNETS}/{subnet}`]: (call) => {
-    subnet(call);
-    call.lab.journal.delete('sdn-subnet', call.need('subnet'));
+    demandVnet(call, ['SDN.Allocate']);
+    remove(call, 'subnet', call.need('subnet'), () => undefined);
   },
-  'GET /cluster/sdn': () => ['vnets', 'zones', 'controllers', 'ipams', 'dns'].map((id) => ({ id })),
-  'PUT /cluster/sdn': (call) =>
-    call.task(
-      'reloadnetworkall',
-      '',
-      async (task) => task.log('reload network config on all nodes'),
-      call.lab.nodes[0],
-    ),
-  'GET /cluster/sdn/controllers': () => [],
-  'GET /cluster/sdn/ipams': () => [{ ipam: 'pve', type: 'pve' }],
-  'GET /cluster/sdn/dns': () => [],
-  'GET /nodes/{node}/sdn/zones': (call) =>
-    ['localnetwork', ...[...call.lab.journal.entries('sdn-zone')].map(([id]) => id)]
-      .filter((zone) => mayAudit(call, zone))
-      .map((zone) => ({ zone, status: 'available' })),
+  'GET /cluster/sdn': () => ['vnets', 'zones', 'controllers', 'ipams', 'dns', 'fabrics'].map((id) => ({ id })),
+  'PUT /cluster/sdn': apply,
+  'POST /cluster/sdn/lock': (call) => {
+    checkLock(call, 'could not acquire lock for SDN config');
+    if (!call.flag('allow-pending') && hasPending(call.lab))
+      throw fail('could not acquire lock for SDN config: configuration has pending changes');
+    const token = randomUUID();
+    call.lab.journal.put('sdn-lock', 'token', token);
+    return token;
+  },
+  'DELETE /cluster/sdn/lock': (call) => {
+    if (!call.flag('force')) checkLock(call, 'could not release lock');
+    call.lab.journal.delete('sdn-lock', 'token');
+  },
+  'POST /cluster/sdn/rollback': (call) => {
+    checkLock(call, 'could not rollback SDN configuration');
+    rollback(call.lab);
+    if (call.text('lock-token') !== undefined && call.number('release-lock') !== 0)
+      call.lab.journal.delete('sdn-lock', 'token');
+  },
+  'GET /cluster/sdn/fabrics/all': () => ({ fabrics: [], nodes: [] }),
+  'GET /cluster/sdn/fabrics/fabric': () => [],
+  'GET /cluster/sdn/fabrics/node': () => [],
+  'GET /nodes/{node}/sdn/zones': (call) => zonesInForce(call).map((zone) => ({ zone, status: 'available' })),
   'GET /nodes/{node}/sdn/zones/{zone}/content': (call) =>
-    [...call.lab.journal.entries<Entry>('sdn-vnet')]
+    [...running(call.lab, 'vnet')]
       .filter(([, entry]) => entry.zone === call.need('zone'))
       .map(([vnet]) => ({ vnet, status: 'available' })),
 };

@@ -30,16 +30,12 @@ function optionKeys(type: GuestType, key: string): Readonly<Record<string, Prope
   return found;
 }
 
-export function parseOption(type: GuestType, key: string, value: ConfigValue): PropertyValues {
-  return parsePropertyString(optionKeys(type, key), String(value));
-}
+export const parseOption = (type: GuestType, key: string, value: ConfigValue): PropertyValues =>
+  parsePropertyString(optionKeys(type, key), String(value));
 
-/** Writes an option with the part that needs no key in front, the rest sorted. */
-export function printOption(type: GuestType, key: string, values: PropertyValues): string {
-  const keys = optionKeys(type, key);
-  const bare = Object.keys(keys).find((name) => keys[name]?.defaultKey);
-  return printPropertyString(values, bare);
-}
+/** Writes an option as Proxmox keeps it; parts in `left` stay out. */
+export const printOption = (type: GuestType, key: string, values: PropertyValues, left?: readonly string[]): string =>
+  printPropertyString(optionKeys(type, key), values, left);
 
 export interface Disk {
   readonly key: string;
@@ -86,8 +82,17 @@ export function describeDisk(type: GuestType, key: string, values: PropertyValue
   return printOption(type, key, next);
 }
 
+/** Whether a volume id names a volume that belongs to this guest. */
+export const ownsVolume = (lab: Lab, guest: Guest, id: string) => lab.state.volume(guest.node, id)?.vmid === guest.vmid;
+
 /** Key a detached volume gets. */
 export function freeUnusedKey(config: GuestConfig): string {
   for (let index = 0; index < 256; index += 1) if (config[`unused${index}`] === undefined) return `unused${index}`;
   throw new Error('Too many unused volumes - please delete them first.');
 }
+
+/** Whether a snapshot of the guest knows the volume. */
+export const inSnapshot = (guest: Guest, id: string) =>
+  Object.values(guest.snapshots).some((snapshot) =>
+    disksOf(guest.type, snapshot.config, true).some((disk) => disk.file === id),
+  );

@@ -12,6 +12,10 @@ const LOCK_TIMEOUT_MS = 10_000;
 const missingConfig = (node: string, type: GuestType, vmid: number) =>
   `Configuration file 'nodes/${node}/${KINDS[type].folder}/${vmid}.conf' does not exist`;
 
+/** What looking for a running machine says where there is none of that id. */
+export const missingMachine = (node: string, vmid: number) =>
+  `unable to find configuration file for VM ${vmid} on node '${node}'`;
+
 /** The guest where the path says it is; a guest of another node or type does not exist there. */
 export function findGuest(lab: Lab, type: GuestType, node: string, vmid: number): Guest | undefined {
   const guest = lab.state.guests.get(vmid);
@@ -98,6 +102,12 @@ export function checkDigest(guest: Guest, digest: string | undefined): void {
   if (digest !== undefined && digest !== digestOf(guest)) throw fail('checksum mismatch (file change by other user?)');
 }
 
+/** The same with the words of everything but a machine's configuration and size. */
+export function checkModified(guest: Guest, digest: string | undefined, intro = ''): void {
+  if (digest && digest !== digestOf(guest))
+    throw fail(`${intro}detected modified configuration - file changed by other user? Try again.`);
+}
+
 /** `VM 100 already exists on node 'pve1'`, of whichever kind has the id. */
 export function checkUnused(lab: Lab, vmid: number): void {
   const other = lab.state.guests.get(vmid);
@@ -105,7 +115,13 @@ export function checkUnused(lab: Lab, vmid: number): void {
 }
 
 /** May the caller do this to the guest, by itself or through the pool it is to be put into? */
-export function demandOnGuest(call: Call, vmid: number, privileges: readonly string[], pool?: string): void {
-  if (pool !== undefined && call.can(`/pool/${pool}`, privileges)) return;
-  call.demand(`/vms/${vmid}`, privileges);
+export function demandOnGuest(
+  call: Call,
+  vmid: number,
+  privileges: readonly string[],
+  pool?: string,
+  any = false,
+): void {
+  if (pool !== undefined && call.can(`/pool/${pool}`, privileges, any)) return;
+  call.demand(`/vms/${vmid}`, privileges, any);
 }

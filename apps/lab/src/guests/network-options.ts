@@ -8,7 +8,7 @@ export function nicModel(values: PropertyValues): { model: string; mac?: string 
   return { model: values.model ?? 'virtio', ...(values.macaddr ? { mac: values.macaddr } : {}) };
 }
 
-/** The option as Proxmox keeps it: with a MAC address, containers with sorted keys and `type=veth`. */
+/** The option as Proxmox keeps it: with a MAC address, and containers with `type=veth`. */
 export function completeNic(
   lab: string,
   vmid: number,
@@ -18,28 +18,24 @@ export function completeNic(
   fresh = false,
 ): string {
   const values = parseOption(type, key, text);
-  if (type === 'lxc') {
-    if (fresh) delete values.hwaddr;
-    values.hwaddr ??= makeMac(lab, vmid, key);
-    values.type ??= 'veth';
-    const { name = `eth${key.slice(3)}`, ...rest } = values;
-    return `name=${name},${printOption('lxc', key, rest)}`;
-  }
-  const { model, macaddr, ...rest } = values;
-  const mac = fresh || macaddr === undefined ? makeMac(lab, vmid, key) : macaddr;
-  const other = Object.keys(rest)
-    .sort((a, b) => order(a) - order(b) || a.localeCompare(b))
-    .map((name) => `${name}=${rest[name]}`);
-  return [`${model ?? 'virtio'}=${mac}`, ...other].join(',');
+  const name = type === 'lxc' ? 'hwaddr' : 'macaddr';
+  if (fresh || values[name] === undefined) values[name] = makeMac(lab, vmid, key);
+  if (type === 'lxc') values.type = 'veth';
+  return printOption(type, key, values);
 }
 
-const order = (key: string) =>
-  ['bridge', 'firewall', 'link_down', 'mtu', 'queues', 'rate', 'tag', 'trunks'].indexOf(key);
-
-/** Bridges and tags used, for the SDN.Use permission: `/sdn/zones/localnetwork/vmbr0` (`/10`). */
+/** What SDN.Use is asked on: each tag (`/sdn/zones/localnetwork/vmbr0/10`), the whole bridge where there is none. */
 export function networkPaths(type: GuestType, key: string, text: string, zoneOf: (bridge: string) => string): string[] {
   const values = parseOption(type, key, text);
   if (!values.bridge) return [];
   const base = `/sdn/zones/${zoneOf(values.bridge)}/${values.bridge}`;
-  return values.tag ? [`${base}/${values.tag}`] : [base];
+  const trunks = (values.trunks ?? '').split(';').filter((part) => part !== '');
+  const tags = [...(values.tag ? [values.tag] : []), ...trunks.flatMap(expand)];
+  return tags.length > 0 ? tags.map((tag) => `${base}/${tag}`) : [base];
+}
+
+/** `2-4` → 2, 3, 4. */
+function expand(range: string): string[] {
+  const [first = 0, last = first] = range.split('-').map(Number);
+  return Array.from({ length: Math.min(4094, Math.max(0, last - first) + 1) }, (_, index) => String(first + index));
 }

@@ -3,24 +3,41 @@
 import { haTask } from '../cluster/ha.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
+import { stateStorage } from '../qemu/machine-state.js';
 import type { GuestType } from '../state/model.js';
-import { checkLock, findGuest, guestOf, isTemplate } from './guests.js';
-import { pauseGuest, rebootGuest, resetGuest, shutdownGuest, startGuest, stopGuest } from './power.js';
+import { describeTask, type TaskContext } from '../tasks/tasks.js';
+import { checkLock, demandOnGuest, findGuest, guestOf, loadGuest, missingMachine } from './guests.js';
+import { KINDS } from './kind.js';
+import { pauseGuest, rebootGuest, resetGuest, shutdownGuest, startGuest, stopGuest, suspendToDisk } from './power.js';
 
 function rootOnly(call: Call, ...names: readonly string[]): void {
   for (const name of names)
-    if (call.text(name) !== undefined && call.flag(name) && !call.caller.isRoot)
+    if (call.text(name) && call.text(name) !== '0' && !call.caller.isRoot)
       throw parameterError({ [name]: 'Only root may use this option.' });
 }
 
-/** Containers (and most verbs of machines) say at once that nothing runs. */
-function demandRunning(call: Call, type: GuestType): void {
-  const guest = type === 'qemu' ? guestOf(call, type) : findGuest(call.lab, type, call.node, call.vmid);
-  if (!guest?.running) throw fail(`${type === 'qemu' ? 'VM' : 'CT'} ${call.vmid} not running`);
+/** Most verbs say at once that nothing runs. */
+function demandRunning(call: Call, type: GuestType, label = KINDS[type].label): void {
+  const guest = findGuest(call.lab, type, call.node, call.vmid);
+  if (type === 'qemu' && !guest) throw fail(missingMachine(call.node, call.vmid));
+  if (!guest?.running) throw fail(`${label} ${call.vmid} not running`);
 }
 
+const isPaused = (call: Call) => findGuest(call.lab, 'qemu', call.node, call.vmid)?.running?.paused === true;
+
 function start(call: Call, type: GuestType): string {
-  rootOnly(call, 'skiplock');
+  rootOnly(
+    call,
+    'stateuri',
+    'skiplock',
+    'migratedfrom',
+    'migration_type',
+    'migration_network',
+    'targetstorage',
+    'force-cpu',
+    'with-conntrack-state',
+    'nets-host-mtu',
+  );
   const { lab, node, vmid } = call;
   if (type === 'lxc' && findGuest(lab, type, node, vmid)?.running) throw fail(`CT ${vmid} already running`);
   return (
@@ -31,25 +48,42 @@ function start(call: Call, type: GuestType): string {
   );
 }
 
+/** Shutdowns of the same guest that still wait give way to the stop. */
+function overrule(call: Call, type: GuestType, task: TaskContext): void {
+  const kind = type === 'qemu' ? 'qmshutdown' : 'vzshutdown';
+  const found = call.lab.tasks.list().filter((record) => {
+    const other = describeTask(record);
+    if (record.status !== undefined || other.type !== kind || other.id !== String(call.vmid)) return false;
+    return other.user === call.caller.id || call.can(`/nodes/${call.node}`, ['Sys.Modify']);
+  });
+  for (const record of found) call.lab.tasks.abort(record.upid);
+  if (found.length > 0) task.log(`overruled ${kind} tasks: ${found.map((record) => record.upid).join(', ')}`);
+}
+
 function stop(call: Call, type: GuestType): string {
-  rootOnly(call, 'skiplock');
+  rootOnly(call, 'skiplock', 'keepActive', 'migratedfrom');
   const { lab, node, vmid } = call;
   if (type === 'lxc') demandRunning(call, type);
+  const overrules = call.flag('overrule-shutdown');
+  if (overrules && isManaged(call, type))
+    throw parameterError({ 'overrule-shutdown': 'Not applicable for HA resources.' });
   return (
     haTask(call, type, 'stop') ??
-    call.task(type === 'qemu' ? 'qmstop' : 'vzstop', vmid, (task) =>
-      stopGuest(lab, type, node, vmid, task, call.flag('skiplock')),
-    )
+    call.task(type === 'qemu' ? 'qmstop' : 'vzstop', vmid, async (task) => {
+      if (overrules) overrule(call, type, task);
+      await stopGuest(lab, type, node, vmid, task, call.flag('skiplock'));
+    })
   );
 }
 
+const isManaged = (call: Call, type: GuestType) =>
+  call.lab.journal.get('ha-resource', `${type === 'qemu' ? 'vm' : 'ct'}:${call.vmid}`) !== undefined;
+
 function shutdown(call: Call, type: GuestType): string {
-  rootOnly(call, 'skiplock', 'keepActive');
+  if (type === 'qemu') rootOnly(call, 'skiplock', 'keepActive');
   const { lab, node, vmid } = call;
   if (type === 'lxc') demandRunning(call, type);
-  const guest = findGuest(lab, type, node, vmid);
-  if (type === 'qemu' && guest?.running?.paused && !call.flag('forceStop'))
-    throw fail('VM is paused - cannot shutdown');
+  if (type === 'qemu' && isPaused(call) && !call.flag('forceStop')) throw fail('VM is paused - cannot shutdown');
   const timeout = call.number('timeout');
   return (
     haTask(call, type, 'stop') ??
@@ -59,7 +93,11 @@ function shutdown(call: Call, type: GuestType): string {
         type,
         node,
         vmid,
-        { ...(timeout === undefined ? {} : { timeout }), forceStop: call.flag('forceStop') },
+        {
+          ...(timeout === undefined ? {} : { timeout }),
+          forceStop: call.flag('forceStop'),
+          skipLock: call.flag('skiplock'),
+        },
         task,
       ),
     )
@@ -68,23 +106,63 @@ function shutdown(call: Call, type: GuestType): string {
 
 function reboot(call: Call, type: GuestType): string {
   const { lab, node, vmid } = call;
-  demandRunning(call, type);
-  if (type === 'qemu' && findGuest(lab, type, node, vmid)?.running?.paused)
-    throw fail('VM is paused - cannot shutdown');
+  if (type === 'qemu' && isPaused(call)) throw fail('VM is paused - cannot shutdown');
+  // Of a container, too, Proxmox says VM here.
+  demandRunning(call, type, 'VM');
   return call.task(type === 'qemu' ? 'qmreboot' : 'vzreboot', vmid, (task) =>
     rebootGuest(lab, type, node, vmid, call.number('timeout'), task),
   );
 }
 
-function pause(call: Call, type: GuestType, paused: boolean): string {
+function suspendMachine(call: Call): string {
   rootOnly(call, 'skiplock');
   const { lab, node, vmid } = call;
-  if (paused || type === 'qemu') demandRunning(call, type);
-  const names = type === 'qemu' ? ['qmpause', 'qmresume'] : ['vzsuspend', 'vzresume'];
-  if (call.flag('todisk')) throw fail('this lab does not suspend machines to disk');
-  return call.task((paused ? names[0] : names[1]) ?? '', vmid, (task) =>
-    pauseGuest(lab, type, node, vmid, paused, task),
+  demandRunning(call, 'qemu');
+  const skipLock = call.flag('skiplock');
+  if (!call.flag('todisk'))
+    return call.task('qmpause', vmid, (task) => pauseGuest(lab, node, vmid, true, task, skipLock));
+  if (isManaged(call, 'qemu')) throw fail('Cannot suspend HA managed VM to disk');
+  demandOnGuest(call, vmid, ['VM.Config.Disk']);
+  const guest = guestOf(call, 'qemu');
+  if (Object.keys(guest.config).some((key) => /^hostpci\d+$/.test(key)))
+    throw fail(
+      'cannot suspend VM to disk due to passed-through PCI device(s), which lack the possibility to save/restore their internal state',
+    );
+  const storage = call.text('statestorage') ?? stateStorage(lab, guest);
+  call.demand(`/storage/${storage}`, ['Datastore.AllocateSpace']);
+  return call.task('qmsuspend', vmid, (task) => suspendToDisk(lab, node, vmid, storage, task, skipLock));
+}
+
+function resumeMachine(call: Call): string {
+  rootOnly(call, 'skiplock', 'nocheck');
+  const { lab, node, vmid } = call;
+  const skipLock = call.flag('skiplock');
+  const suspended = findGuest(lab, 'qemu', node, vmid)?.config.lock === 'suspended';
+  if (!suspended) demandRunning(call, 'qemu');
+  return call.task('qmresume', vmid, (task) =>
+    suspended
+      ? startGuest(lab, 'qemu', node, vmid, task, skipLock)
+      : pauseGuest(lab, node, vmid, false, task, skipLock),
   );
+}
+
+/** Saving a container's processes takes a checkpoint tool that Proxmox no longer ships: its tasks fail so on a real node. */
+function checkpoint(call: Call, kind: 'vzsuspend' | 'vzresume', options: string): string {
+  const { lab, node, vmid } = call;
+  return call.task(kind, vmid, async () => {
+    if (kind === 'vzsuspend') checkLock(loadGuest(lab, 'lxc', node, vmid));
+    throw new Error(`command 'lxc-checkpoint -n ${vmid} ${options} -D /var/lib/vz/dump' failed: exit code 1`);
+  });
+}
+
+function suspendContainer(call: Call): string {
+  demandRunning(call, 'lxc');
+  return checkpoint(call, 'vzsuspend', '-s');
+}
+
+function resumeContainer(call: Call): string {
+  if (findGuest(call.lab, 'lxc', call.node, call.vmid)?.running) throw fail(`CT ${call.vmid} already running`);
+  return checkpoint(call, 'vzresume', '-r --foreground');
 }
 
 function handlersOf(type: GuestType): Handlers {
@@ -94,46 +172,9 @@ function handlersOf(type: GuestType): Handlers {
     [`POST ${base}/stop`]: (call) => stop(call, type),
     [`POST ${base}/shutdown`]: (call) => shutdown(call, type),
     [`POST ${base}/reboot`]: (call) => reboot(call, type),
-    [`POST ${base}/suspend`]: (call) => pause(call, type, true),
-    [`POST ${base}/resume`]: (call) => pause(call, type, false),
+    [`POST ${base}/suspend`]: type === 'qemu' ? suspendMachine : suspendContainer,
+    [`POST ${base}/resume`]: type === 'qemu' ? resumeMachine : resumeContainer,
   };
-}
-
-/** Every guest of the node that matches; one task for all, failures are warnings. */
-function bulk(call: Call, kind: 'startall' | 'stopall'): string {
-  const { lab, node } = call;
-  const wanted = (call.text('vms') ?? '')
-    .split(/[,;\s]+/)
-    .filter((id) => id !== '')
-    .map(Number);
-  return call.task(kind, '', async (task) => {
-    for (const guest of [...lab.state.guests.values()]) {
-      if (guest.node !== node || isTemplate(guest)) continue;
-      if (
-        wanted.length > 0
-          ? !wanted.includes(guest.vmid)
-          : kind === 'startall' && guest.config.onboot !== 1 && !call.flag('force')
-      )
-        continue;
-      if (!call.can(`/vms/${guest.vmid}`, ['VM.PowerMgmt'])) continue;
-      try {
-        checkLock(guest);
-        if (kind === 'startall' && !guest.running) await startGuest(lab, guest.type, node, guest.vmid, task);
-        if (kind === 'stopall' && guest.running)
-          await shutdownGuest(
-            lab,
-            guest.type,
-            node,
-            guest.vmid,
-            { timeout: call.number('timeout') ?? 180, forceStop: call.number('force-stop') !== 0 },
-            task,
-          );
-      } catch (error) {
-        task.signal.throwIfAborted();
-        task.warn(`${guest.vmid}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
-  });
 }
 
 export const powerHandlers: Handlers = {
@@ -142,8 +183,8 @@ export const powerHandlers: Handlers = {
   'POST /nodes/{node}/qemu/{vmid}/status/reset': (call) => {
     rootOnly(call, 'skiplock');
     demandRunning(call, 'qemu');
-    return call.task('qmreset', call.vmid, (task) => resetGuest(call.lab, call.node, call.vmid, task));
+    return call.task('qmreset', call.vmid, (task) =>
+      resetGuest(call.lab, call.node, call.vmid, task, call.flag('skiplock')),
+    );
   },
-  'POST /nodes/{node}/startall': (call) => bulk(call, 'startall'),
-  'POST /nodes/{node}/stopall': (call) => bulk(call, 'stopall'),
 };

@@ -1,5 +1,5 @@
 /** Proxmox really parses public keys: a line that is none is refused. */
-import { parameterError } from '../http/api-error.js';
+import { fail } from '../http/api-error.js';
 
 const KEY =
   /^(?:[^\s"]+(?:="[^"]*")?(?:,[^\s"]+(?:="[^"]*")?)*\s+)?(ssh-ed25519|ssh-rsa|ssh-dss|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)\s+([A-Za-z0-9+/]+={0,2})(?:\s.*)?$/;
@@ -12,11 +12,10 @@ function isKey(line: string): boolean {
   return bytes.subarray(4, 4 + length).toString('latin1') === type;
 }
 
-/** Throws 400 on `field` when a line is no key. */
-export function checkSshKeys(field: string, text: string): void {
+/** Throws 500 when a line is no key. */
+export function checkSshKeys(text: string): void {
   for (const line of text.split('\n')) {
     const plain = line.trim();
-    if (plain !== '' && !plain.startsWith('#') && !isKey(plain))
-      throw parameterError({ [field]: 'SSH public key validation error\n' });
+    if (plain !== '' && !isKey(plain)) throw fail('SSH public key validation error');
   }
 }

@@ -1,4 +1,7 @@
 /** What lists and status/current say of a guest. */
+
+import { cpus } from 'node:os';
+import { haOfGuest } from '../cluster/ha-state.js';
 import type { Lab } from '../lab.js';
 import { QEMU_VERSION } from '../qemu/create-machine.js';
 import type { GuestUsage } from '../runtime/guest-runtime.port.js';
@@ -23,13 +26,14 @@ const NO_OPERATIONS = { rd_operations: 0, wr_operations: 0 } as const;
 export const nameOf = (guest: Guest) =>
   String(
     (guest.type === 'qemu' ? guest.config.name : guest.config.hostname) ??
-      `${guest.type === 'qemu' ? 'VM' : 'CT'}${guest.vmid}`,
+      `${guest.type === 'qemu' ? 'VM ' : 'CT'}${guest.vmid}`,
   );
 
+/** A container without a number of cores may use all of the node's. */
 export const cpusOf = (guest: Guest) =>
   guest.type === 'qemu'
-    ? Number(guest.config.cores ?? 1) * Number(guest.config.sockets ?? 1)
-    : Number(guest.config.cores ?? 1);
+    ? Number(guest.config.vcpus ?? Number(guest.config.cores ?? 1) * Number(guest.config.sockets ?? 1))
+    : Number(guest.config.cores || guest.config.cpulimit || cpus().length || 1);
 
 /** Bytes of the root file system or boot disk. */
 export function maxDisk(lab: Lab, guest: Guest): number {
@@ -44,6 +48,14 @@ export const statusOf = (guest: Guest) => (guest.running ? 'running' : 'stopped'
 
 export async function usageOf(lab: Lab, guest: Guest): Promise<GuestUsage> {
   return guest.running && !guest.running.hollow ? await lab.runtime.usage(guest.vmid) : IDLE;
+}
+
+/** What only machines have in lists, too. */
+function machineFacts({ config }: Guest): Record<string, unknown> {
+  return {
+    ...(config.balloon ? { balloon_min: Number(config.balloon) * 2 ** 20, shares: config.shares ?? 1000 } : {}),
+    ...(Object.keys(config).some((key) => /^serial\d$/.test(key)) ? { serial: 1 } : {}),
+  };
 }
 
 function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unknown> {
@@ -67,6 +79,7 @@ function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unkno
     ...(guest.running ? { pid: guest.running.pid } : {}),
     ...(guest.config.tags === undefined ? {} : { tags: guest.config.tags }),
     ...(guest.config.template === 1 ? { template: 1 } : {}),
+    ...(guest.type === 'qemu' ? machineFacts(guest) : {}),
     ...(guest.config.lock === undefined ? {} : { lock: guest.config.lock }),
   };
 }
@@ -86,23 +99,21 @@ export function listEntry(lab: Lab, guest: Guest): Record<string, unknown> {
   };
   const entry = common(lab, guest, usage);
   return guest.type === 'lxc'
-    ? { ...entry, type: 'lxc', swap: 0, maxswap: Number(guest.config.swap ?? 512) * 2 ** 20 }
+    ? { ...entry, type: 'lxc', swap: 0, maxswap: Number(guest.config.swap ?? 0) * 2 ** 20 }
     : entry;
 }
 
 export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<string, unknown>> {
   const usage = await usageOf(lab, guest);
   const entry = common(lab, guest, usage);
-  const kind = guest.type === 'qemu' ? 'vm' : 'ct';
-  const managed = lab.journal.get<{ state?: string; group?: string }>('ha-resource', `${kind}:${guest.vmid}`);
-  const ha = managed ? { managed: 1, state: managed.state ?? 'started' } : { managed: 0 };
+  const ha = haOfGuest(lab, guest);
   if (guest.type === 'lxc')
     return {
       ...entry,
       type: 'lxc',
       ha,
       swap: 0,
-      maxswap: Number(guest.config.swap ?? 512) * 2 ** 20,
+      maxswap: Number(guest.config.swap ?? 0) * 2 ** 20,
       ...(guest.running
         ? {
             pressurecpusome: '0.00',
@@ -120,7 +131,8 @@ export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<stri
     ha,
     qmpstatus: guest.running?.paused ? 'paused' : statusOf(guest),
     ...(agent ? { agent: 1 } : {}),
-    ...(Object.keys(guest.config).some((key) => /^serial\d$/.test(key)) ? { serial: 1 } : {}),
+    ...(/^(?:qxl|virtio)/.test(String(guest.config.vga ?? '').replace('type=', '')) ? { spice: 1 } : {}),
+    ...(/clipboard=vnc/.test(String(guest.config.vga ?? '')) ? { clipboard: 'vnc' } : {}),
     memhost: usage.memoryBytes,
     ...(guest.running
       ? {

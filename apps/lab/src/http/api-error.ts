@@ -7,8 +7,8 @@ export class ApiError extends Error {
     /** With its final newline where Proxmox has one. */
     readonly text: string,
     readonly errors?: Readonly<Record<string, string>>,
-    /** 401 of tickets and tokens, 595 and 596 come without any body. */
-    readonly emptyBody = false,
+    /** 401 of tickets and tokens, 595 and 596 come without any body; what the HTTP server itself refuses is plain text. */
+    readonly body: 'json' | 'text' | 'none' = 'json',
   ) {
     super(text.trimEnd());
   }
@@ -27,4 +27,8 @@ export const notImplemented = (method: string, path: string): ApiError =>
   new ApiError(501, `Method '${method} ${path}' not implemented`);
 
 /** 401 with everything in the reason phrase. */
-export const unauthorized = (reason: string): ApiError => new ApiError(401, reason, undefined, true);
+export const unauthorized = (reason: string): ApiError => new ApiError(401, reason, undefined, 'none');
+
+/** What the HTTP server refuses before any API method is looked for. */
+export const refusedByServer = (status: number, text: string): ApiError =>
+  new ApiError(status, text, undefined, 'text');

@@ -1,8 +1,8 @@
 /** One request as a handler sees it: checked parameters, who asks, and how to answer. */
+import { checkPrivileges } from '../access/check-permissions.js';
 import type { Lab } from '../lab.js';
 import type { Parameters } from '../schema/validate.js';
 import type { TaskWorker } from '../tasks/tasks.js';
-import { forbidden } from './api-error.js';
 import type { Upload } from './body.js';
 
 export interface Caller {
@@ -63,9 +63,9 @@ export class Call {
     return this.caller.isRoot || this.lab.directory.has(this.caller.id, path, privileges, any);
   }
 
-  /** Throws the 403 that names path and privileges. */
+  /** Throws the 403 that names the path and the first privilege missing, or with `any` all of them. */
   demand(path: string, privileges: readonly string[], any = false): void {
-    if (!this.can(path, privileges, any)) throw forbidden(`${path}, ${privileges.join('|')}`);
+    checkPrivileges(this.lab.directory, this.caller.id, path, privileges, any);
   }
 
   /** Starts a task on this call's node and answers its UPID. */

@@ -10,6 +10,7 @@ import { validate } from '../schema/validate.js';
 import { ApiError, fail, forbidden, notImplemented, parameterError } from './api-error.js';
 import { type RawParameters, textOf, type Upload } from './body.js';
 import { Call, type Caller, type Handlers } from './call.js';
+import { checkQuorum } from './quorum.js';
 
 export interface Answer {
   readonly data: unknown;
@@ -25,24 +26,14 @@ async function checkNode(lab: Lab, node: string): Promise<void> {
     throw fail(`hostname lookup '${node}' failed - failed to get address info for: ${node}: Name or service not known`);
   if (node !== lab.nodes[0] && lab.faults.isNodeDown(node)) {
     await sleep(CONNECT_TIMEOUT_MS);
-    throw new ApiError(595, 'No route to host', undefined, true);
+    throw new ApiError(595, 'No route to host', undefined, 'none');
   }
 }
 
-/** Without quorum pmxcfs is read-only: what would write fails with the text of whoever tries. */
-function checkQuorum(lab: Lab, method: string, path: string): void {
-  if (method === 'GET' || !lab.faults.isQuorumLost()) return;
-  if (/\/agent\/|\/termproxy$|\/vncproxy$|^\/access\/(ticket|vncticket)$|\/tasks\//.test(path)) return;
-  const config = /^\/nodes\/([^/]+)\/(qemu|lxc)\/(\d+)\/(?:config|resize)$/.exec(path);
-  if (config) {
-    const folder = config[2] === 'qemu' ? 'qemu-server' : 'lxc';
-    throw fail(
-      `unable to open file '/etc/pve/nodes/${config[1]}/${folder}/${config[3]}.conf.tmp.${process.pid}' - Permission denied`,
-    );
-  }
-  if (path.startsWith('/access/')) throw fail("cfs-lock 'file-user_cfg' error: no quorum!");
-  if (path.startsWith('/storage')) throw fail("cfs-lock 'file-storage_cfg' error: no quorum!");
-  throw fail('cluster not ready - no quorum?');
+/** Whoever is told that a change is done may count on it, so none is while the lab's own disk is full. */
+function checkRoom(lab: Lab, method: string): void {
+  if (method !== 'GET' && lab.journal.behind !== undefined)
+    throw fail(`unable to write to the lab's folder - ${lab.journal.behind}`);
 }
 
 export async function dispatch(
@@ -61,8 +52,8 @@ export async function dispatch(
     raw[name] = value;
   }
   if (caller?.isToken && !api.tokensAllowed)
-    throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.`);
-  if (!caller?.isRoot) checkPermissions(lab.directory, api, caller?.id, raw);
+    throw forbidden(`URI '${request.path}' not available with API token, need proper ticket.\n`);
+  checkPermissions(lab.directory, api, caller?.id, raw);
   if (api.proxy) await checkNode(lab, textOf(raw[api.proxy]));
   const { parameters, errors } = validate(api, raw);
   if (Object.keys(errors).length > 0) throw parameterError(errors);
@@ -70,6 +61,7 @@ export async function dispatch(
   if (!handler)
     throw new ApiError(501, `Method '${request.method} ${request.path}' not implemented by this lab (Bastide lab)`);
   checkQuorum(lab, request.method, request.path);
+  checkRoom(lab, request.method);
   if (parameters.node === 'localhost') parameters.node = lab.nodes[0] ?? '';
   const call = new Call(
     lab,
@@ -79,5 +71,6 @@ export async function dispatch(
     request.upload,
   );
   const data = await handler(call);
+  checkRoom(lab, request.method);
   return { data: data === undefined ? null : data, extra: call.extra };
 }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../faults/fault-book.js';
 import { handleFaultRequest } from '../faults/fault-endpoint.js';
 import type { Lab } from '../lab.js';
-import { ApiError, fail } from './api-error.js';
+import { ApiError, fail, refusedByServer } from './api-error.js';
 import { authenticate } from './authenticate.js';
 import { readParameters } from './body.js';
 import type { Handlers } from './call.js';
@@ -20,37 +20,47 @@ const JSON_TYPE = 'application/json;charset=UTF-8';
 /** Reason phrases are one line of printable Latin-1. */
 const reasonOf = (text: string) => (text.split('\n')[0] ?? '').replace(/[^\t\x20-\x7e\xa0-\xff]/g, '?') || 'error';
 
-function write(response: ServerResponse, status: number, reason: string, body: string, keepAlive: boolean): void {
+const HTML_TYPE = 'text/html;charset=UTF-8';
+
+function write(response: ServerResponse, status: number, reason: string, body: string, type?: string): void {
   if (response.destroyed) return;
-  const headers: Record<string, string | number> = { ...COMMON, Connection: keepAlive ? 'Keep-Alive' : 'close' };
-  if (body !== '') {
-    headers['Content-Type'] = JSON_TYPE;
-    headers['Content-Length'] = Buffer.byteLength(body);
-    headers.Expires = new Date().toUTCString();
-  }
+  const headers: Record<string, string | number> = {
+    ...COMMON,
+    Connection: status < 400 ? 'Keep-Alive' : 'close',
+    Expires: new Date().toUTCString(),
+    'Content-Length': Buffer.byteLength(body),
+  };
+  if (type !== undefined) headers['Content-Type'] = type;
   response.writeHead(status, reason, headers);
   response.end(body);
+}
+
+const escaped = (text: string) => text.replace(/[<>&"']/g, (one) => `&#${one.charCodeAt(0)};`);
+
+/** `htmljs` is what forms with files in old browsers ask for: the same as `extjs`, as the text of a page. */
+function writeData(response: ServerResponse, status: number, reason: string, body: unknown, format: string): void {
+  const text = JSON.stringify(body);
+  if (format === 'htmljs') write(response, status, reason, escaped(text), HTML_TYPE);
+  else write(response, status, reason, text, JSON_TYPE);
 }
 
 function writeError(response: ServerResponse, error: unknown, format: string): void {
   const known =
     error instanceof ApiError ? error : fail(error instanceof Error ? error.message : 'internal error in the lab');
-  if (known.emptyBody) {
-    write(response, known.status, reasonOf(known.text), '', false);
+  if (known.body !== 'json') {
+    write(response, known.status, reasonOf(known.text), known.body === 'text' ? known.text : '');
     return;
   }
   const body: Record<string, unknown> = { data: null, message: known.text };
   if (known.errors) body.errors = known.errors;
-  if (format === 'extjs') {
-    write(response, 200, 'OK', JSON.stringify({ ...body, success: 0, status: known.status }), true);
-    return;
-  }
-  write(response, known.status, reasonOf(known.text), JSON.stringify(body), false);
+  if (format !== 'json') writeData(response, 200, 'OK', { ...body, success: 0, status: known.status }, format);
+  else writeData(response, known.status, reasonOf(known.text), body, format);
 }
 
 function writeAnswer(response: ServerResponse, answer: Answer, format: string): void {
-  const body = { data: answer.data, ...answer.extra, ...(format === 'extjs' ? { success: 1, message: '' } : {}) };
-  write(response, 200, 'OK', JSON.stringify(body), true);
+  // A total of nothing is not told.
+  const extra = Object.fromEntries(Object.entries(answer.extra).filter(([, value]) => value));
+  writeData(response, 200, 'OK', { data: answer.data, ...extra, ...(format === 'json' ? {} : { success: 1 }) }, format);
 }
 
 /** True when the fault has answered (or never will). */
@@ -73,25 +83,36 @@ async function act(fault: Fault, response: ServerResponse, signal: AbortSignal):
       status,
       fault.message ?? (status === 595 ? 'No route to host' : 'Broken pipe'),
       undefined,
-      status > 590,
+      status > 590 ? 'none' : 'json',
     );
   }
   return false;
 }
 
-/** Path below /api2/json, decoded as a whole the way Proxmox does it. */
-function splitUrl(url: string): { format: string; path: string; query: string } | undefined {
-  const [rawPath = '', ...query] = url.split('?');
-  const [, format, rest = ''] = /^\/api2\/(json|extjs)(?:\/(.*))?$/.exec(rawPath) ?? [];
-  if (!format) return undefined;
-  let path: string;
-  try {
-    path = decodeURIComponent(rest);
-  } catch {
-    throw new ApiError(400, 'bad request');
-  }
-  return { format, path: `/${path.replace(/^\/+|\/+$/g, '')}`, query: query.join('?') };
+interface Target {
+  readonly format: string;
+  readonly path: string;
+  readonly query: string;
 }
+
+const FORMATS: readonly string[] = ['json', 'extjs', 'htmljs'];
+
+/** Takes `/api2/json/nodes?x=1` apart; the path is decoded as a whole, as Proxmox does it. */
+function splitUrl(url: string): Target {
+  if (/^[^/]*@/.test(url)) throw refusedByServer(400, 'invalid url');
+  const [rawPath = '', ...query] = url.split('?');
+  const bytes = rawPath.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const path = Buffer.from(bytes, 'latin1').toString('utf8');
+  if (!path.startsWith('/api2')) throw refusedByServer(500, `no such file '${path}'\n`);
+  const [, format, rest = ''] = /^\/api2\/+([a-z][a-z0-9]+)(\/.*)?$/s.exec(path) ?? [];
+  if (!format) throw refusedByServer(501, 'no such uri');
+  return { format, path: `/${rest.replace(/^\/+|\/+$/g, '')}`, query: query.join('?') };
+}
+
+const PAGE =
+  '<!doctype html><title>Bastide lab</title><p>This is a Bastide lab, a Proxmox VE API without the web interface: see /api2/json/version.';
 
 export class LabServer {
   private readonly server: Server;
@@ -157,18 +178,25 @@ export class LabServer {
     let format = 'json';
     let uploaded: string | undefined;
     try {
-      const target = splitUrl(url);
-      if (!target) throw new ApiError(501, 'no such uri');
-      format = target.format;
       if (!['GET', 'POST', 'PUT', 'DELETE'].includes(method))
-        throw new ApiError(501, `method '${method}' not available`);
+        throw new ApiError(501, `method '${method}' not available`, undefined, 'none');
+      if (method === 'GET' && /^\/(\?|$)/.test(url)) {
+        write(response, 200, 'OK', PAGE, HTML_TYPE);
+        return;
+      }
+      const target = splitUrl(url);
+      if (FORMATS.includes(target.format)) format = target.format;
       const fault = this.lab.faults.forRequest(method, target.path);
       const caller = authenticate(this.lab, request, method, target.path);
       const gone = new AbortController();
       response.once('close', () => gone.abort());
       if (fault && (await act(fault, response, AbortSignal.any([gone.signal, this.closing.signal])))) return;
-      const { parameters, upload } = await readParameters(request, method, target.query, this.uploadFolder);
+      const takesFile = /^\/nodes\/[^/]+\/storage\/[^/]+\/upload$/.test(target.path);
+      const { parameters, upload } = await readParameters(request, method, target.query, this.uploadFolder, takesFile);
       uploaded = upload?.file;
+      if (format !== target.format) throw refusedByServer(501, `no formatter for uri ${target.path}, ${target.format}`);
+      // Put on by browsers against caches.
+      delete parameters._dc;
       const answer = await dispatch(
         this.lab,
         this.handlers,

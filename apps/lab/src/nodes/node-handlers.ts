@@ -1,26 +1,21 @@
 /** /nodes: list, status, version, network, time, DNS, certificates, services and other small answers. */
 
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { LAB_VERSION, nodeAddress, VERSION } from '../cluster/cluster-handlers.js';
+import { nodeRow } from '../cluster/resource-rows.js';
 import { fail } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { fingerprintOf } from '../http/certificates.js';
+import type { Value } from '../schema/validate.js';
 import { cpuModel, nodeFigures } from './node-figures.js';
 
 function listNodes(call: Call): unknown {
   const { lab } = call;
-  return lab.nodes.map((node) => {
-    const online = !lab.faults.isNodeDown(node);
-    return {
-      id: `node/${node}`,
-      type: 'node',
-      node,
-      status: online ? 'online' : 'offline',
-      ssl_fingerprint: lab.certificate.fingerprint,
-      ...(online && call.can(`/nodes/${node}`, ['Sys.Audit']) ? { ...nodeFigures(lab, node), level: '' } : {}),
-    };
-  });
+  return lab.nodes.map((node) => ({
+    ...nodeRow(lab, node, call.can(`/nodes/${node}`, ['Sys.Audit'])),
+    ssl_fingerprint: lab.certificate.fingerprint,
+  }));
 }
 
 function nodeStatus(call: Call): unknown {
@@ -88,180 +83,125 @@ function certificates(call: Call): unknown {
   ];
 }
 
-interface Bridge {
-  readonly iface: string;
-  readonly type: string;
-  readonly [key: string]: string | number;
+/** What an administrator wrote for a node; kept by node. */
+interface Settings {
+  readonly timezone?: string;
+  readonly dns?: Record<string, string>;
+  readonly hosts?: string;
+  readonly config?: Record<string, Value>;
+}
+const settingsOf = (call: Call): Settings => call.lab.journal.get<Settings>('node-settings', call.node) ?? {};
+const keep = (call: Call, settings: Settings) =>
+  call.lab.journal.put('node-settings', call.node, { ...settingsOf(call), ...settings });
+const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
+
+/** Seconds a time zone is ahead of UTC at a moment. */
+function offsetOf(timezone: string, moment: number): number {
+  const parts = Object.fromEntries(
+    new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    })
+      .formatToParts(moment)
+      .map(({ type, value }) => [type, Number(value)]),
+  ) as Record<string, number>;
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
+  return Math.round((Date.UTC(year, month - 1, day, hour, minute, second) - moment) / 1000);
 }
 
-function networkInterfaces(call: Call): Bridge[] {
-  const { lab } = call;
-  const own = lab.networks
-    .filter((network, index, all) => all.findIndex((one) => one.bridge === network.bridge) === index)
-    .map((network, index) => ({
-      iface: network.bridge,
-      type: 'bridge',
-      method: 'static',
-      method6: 'manual',
-      families: 'inet',
-      active: 1,
-      autostart: 1,
-      priority: index + 3,
-      bridge_ports: '',
-      bridge_stp: 'off',
-      bridge_fd: '0',
-      bridge_vlan_aware: 1,
-      address: network.gateway,
-      netmask: network.cidr.split('/')[1] ?? '24',
-      cidr: `${network.gateway}/${network.cidr.split('/')[1] ?? '24'}`,
-    }));
-  const made = [...lab.journal.entries<Record<string, string | number>>('bridge')].map(([iface, bridge]) => ({
-    ...bridge,
-    iface,
-    type: String(bridge.type ?? 'bridge'),
-  }));
-  return [
-    { iface: 'lo', type: 'loopback', method: 'loopback', active: 1, autostart: 1, priority: 1 } as Bridge,
-    ...own,
-    ...made,
-  ];
+function time(call: Call): unknown {
+  const timezone = settingsOf(call).timezone ?? 'UTC';
+  const now = Math.floor(call.lab.now() / 1000);
+  return { timezone, time: now, localtime: now + offsetOf(timezone, call.lab.now()) };
 }
 
-function listNetwork(call: Call): unknown {
-  const type = call.text('type');
-  const rows = networkInterfaces(call);
-  if (type === undefined) return rows;
-  const match = (row: Bridge) =>
-    type === 'any_bridge' || type === 'any_local_bridge'
-      ? ['bridge', 'OVSBridge', 'vnet'].includes(row.type)
-      : row.type === type;
-  const vnets =
-    type === 'any_bridge'
-      ? [...call.lab.journal.entries<{ zone?: string }>('sdn-vnet')].map(([iface]) => ({
-          iface,
-          type: 'vnet',
-          active: 1,
-        }))
-      : [];
-  return [...rows.filter(match), ...vnets].filter(
-    (row) =>
-      row.type === 'vnet' ||
-      call.can(`/sdn/zones/localnetwork/${row.iface}`, ['SDN.Audit', 'SDN.Use'], true) ||
-      call.can(`/nodes/${call.node}`, ['Sys.Audit']),
-  );
+function setTime(call: Call): void {
+  const timezone = call.need('timezone');
+  if (!Intl.supportedValuesOf('timeZone').includes(timezone) && timezone !== 'UTC') throw fail(`No such timezone.`);
+  keep(call, { timezone });
 }
 
-function interfaceOf(call: Call): Bridge {
-  const found = networkInterfaces(call).find((row) => row.iface === call.need('iface'));
-  if (!found) throw fail('interface does not exist');
-  return found;
+function dns(call: Call): Record<string, string> {
+  return settingsOf(call).dns ?? { search: 'lab.test', dns1: call.lab.networks[0]?.gateway ?? '127.0.0.1' };
 }
 
-function saveInterface(call: Call): void {
-  const { node: _node, iface: _iface, delete: _delete, ...options } = call.parameters;
-  call.lab.journal.put('bridge', call.need('iface'), { method: 'manual', active: 1, ...options });
+function setDns(call: Call): void {
+  const next: Record<string, string> = { ...dns(call), search: call.need('search') };
+  for (const key of ['dns1', 'dns2', 'dns3'] as const) {
+    const value = call.text(key);
+    if (value !== undefined) next[key] = value;
+  }
+  keep(call, { dns: next });
 }
 
-const FIXED_SERVICES = ['pveproxy', 'pvedaemon', 'pvestatd', 'pve-cluster', 'corosync', 'ssh', 'cron'];
-const service = (name: string) => ({
-  service: name,
-  name,
-  desc: name,
-  state: 'running',
-  'active-state': 'active',
-  'unit-state': 'enabled',
-});
+function hosts(call: Call): { data: string; digest: string } {
+  const data =
+    settingsOf(call).hosts ??
+    call.lab.nodes.map((node, index) => `${nodeAddress(index)} ${node}.lab.test ${node}\n`).join('');
+  return { data, digest: sha1(data) };
+}
+
+function setHosts(call: Call): void {
+  const digest = call.text('digest');
+  if (digest && digest !== hosts(call).digest)
+    throw fail('detected modified configuration - file changed by other user? Try again.');
+  keep(call, { hosts: call.need('data') });
+}
+
+function readConfig(call: Call): unknown {
+  const config = settingsOf(call).config ?? {};
+  const digest = sha1(JSON.stringify(config));
+  const property = call.text('property');
+  const shown =
+    property === undefined || property === 'all'
+      ? config
+      : Object.fromEntries(Object.entries(config).filter(([key]) => key === property));
+  return { ...shown, digest };
+}
+
+function writeConfig(call: Call): void {
+  const before = settingsOf(call).config ?? {};
+  const given = call.text('digest');
+  if (given && given !== sha1(JSON.stringify(before)))
+    throw fail('detected modified configuration - file changed by other user? Try again.');
+  const config = { ...before };
+  for (const [key, value] of Object.entries(call.parameters))
+    if (!['node', 'delete', 'digest'].includes(key)) config[key] = value;
+  for (const key of (call.text('delete') ?? '').split(/[,;\s]+/)) delete config[key];
+  keep(call, { config });
+}
+
+const BELOW =
+  'aplinfo apt capabilities ceph certificates config disks dns firewall hardware hosts journal lxc migrateall netstat network qemu ' +
+  'query-oci-repo-tags query-url-metadata replication report rrd rrddata scan sdn services spiceshell startall status stopall storage ' +
+  'subscription suspendall syslog tasks termproxy time version vncshell vzdump wakeonlan';
 
 export const nodeHandlers: Handlers = {
   'GET /nodes': listNodes,
-  'GET /nodes/{node}': () =>
-    [
-      'qemu',
-      'lxc',
-      'ceph',
-      'vzdump',
-      'services',
-      'subscription',
-      'network',
-      'tasks',
-      'scan',
-      'hardware',
-      'capabilities',
-      'storage',
-      'disks',
-      'apt',
-      'firewall',
-      'certificates',
-      'config',
-      'sdn',
-      'version',
-      'status',
-      'netstat',
-      'execute',
-      'vncshell',
-      'termproxy',
-      'dns',
-      'time',
-      'hosts',
-      'aplinfo',
-      'report',
-    ].map((name) => ({ name })),
+  'GET /nodes/{node}': () => BELOW.split(' ').map((name) => ({ name })),
   'GET /nodes/{node}/status': nodeStatus,
   'GET /nodes/{node}/version': () => ({ ...VERSION, lab: LAB_VERSION }),
-  'GET /nodes/{node}/time': (call) => ({
-    timezone: 'UTC',
-    time: Math.floor(call.lab.now() / 1000),
-    localtime: Math.floor(call.lab.now() / 1000),
-  }),
-  'GET /nodes/{node}/dns': (call) => ({ search: 'lab.test', dns1: call.lab.networks[0]?.gateway ?? '127.0.0.1' }),
-  'GET /nodes/{node}/hosts': (call) => ({
-    digest: '0'.repeat(40),
-    data: call.lab.nodes.map((node, index) => `${nodeAddress(index)} ${node}.lab.test ${node}\n`).join(''),
-  }),
-  'GET /nodes/{node}/config': () => ({ digest: '0'.repeat(40) }),
-  'GET /nodes/{node}/subscription': () => ({
+  'GET /nodes/{node}/time': time,
+  'PUT /nodes/{node}/time': setTime,
+  'GET /nodes/{node}/dns': dns,
+  'PUT /nodes/{node}/dns': setDns,
+  'GET /nodes/{node}/hosts': hosts,
+  'POST /nodes/{node}/hosts': setHosts,
+  'GET /nodes/{node}/config': readConfig,
+  'PUT /nodes/{node}/config': writeConfig,
+  'GET /nodes/{node}/subscription': (call) => ({
     status: 'notfound',
     message: 'There is no subscription key',
-    serverid: 'LAB',
+    ...(call.can(`/nodes/${call.node}`, ['Sys.Audit'])
+      ? { serverid: sha1(call.lab.name).toUpperCase().slice(0, 32) }
+      : {}),
     url: 'https://www.proxmox.com/en/proxmox-virtual-environment/pricing',
   }),
-  'GET /nodes/{node}/certificates': () => [{ name: 'acme' }, { name: 'custom' }, { name: 'info' }],
   'GET /nodes/{node}/certificates/info': certificates,
-  'GET /nodes/{node}/network': listNetwork,
-  'GET /nodes/{node}/network/{iface}': interfaceOf,
-  'POST /nodes/{node}/network': (call) => {
-    if (networkInterfaces(call).some((row) => row.iface === call.need('iface'))) throw fail(`interface already exists`);
-    saveInterface(call);
-  },
-  'PUT /nodes/{node}/network/{iface}': (call) => {
-    interfaceOf(call);
-    saveInterface(call);
-  },
-  'DELETE /nodes/{node}/network/{iface}': (call) => {
-    interfaceOf(call);
-    call.lab.journal.delete('bridge', call.need('iface'));
-  },
-  'PUT /nodes/{node}/network': (call) =>
-    call.task('srvreload', 'networking', async (task) => task.log('network configuration is up to date')),
-  'DELETE /nodes/{node}/network': () => null,
-  'GET /nodes/{node}/services': () => FIXED_SERVICES.map(service),
-  'GET /nodes/{node}/services/{service}/state': (call) => service(call.need('service')),
-  'GET /nodes/{node}/capabilities': () => [{ name: 'qemu' }],
-  'GET /nodes/{node}/capabilities/qemu/cpu': () =>
-    ['qemu64', 'kvm64', 'host', 'max', 'x86-64-v2-AES'].map((name) => ({ name, custom: 0, vendor: 'default' })),
-  'GET /nodes/{node}/capabilities/qemu/machines': () => [
-    { id: 'pc-i440fx-10.0+pve1', type: 'i440fx', version: '10.0+pve1' },
-    { id: 'pc-q35-10.0+pve1', type: 'q35', version: '10.0+pve1' },
-  ],
-  'GET /nodes/{node}/hardware/pci': () => [],
-  'GET /nodes/{node}/hardware/usb': () => [],
-  'GET /nodes/{node}/disks/list': () => [],
-  'GET /nodes/{node}/apt/versions': () => [],
-  'GET /nodes/{node}/apt/update': () => [],
-  'GET /nodes/{node}/replication': () => [],
-  'GET /nodes/{node}/netstat': () => [],
-  'GET /nodes/{node}/syslog': (call) => {
-    call.extra.total = 0;
-    return [];
-  },
 };

@@ -1,188 +1,172 @@
 /** The guest agent's calls: answered by the running guest, refused as the real ones are where there is no agent. */
 
-import { parseOption } from '../guests/disks.js';
+import { ownDisks } from '../guests/disks.js';
 import { guestOf } from '../guests/guests.js';
-import { fail, parameterError } from '../http/api-error.js';
-import type { Call, Handlers } from '../http/call.js';
+import { shutdownLocked } from '../guests/power.js';
+import { fail } from '../http/api-error.js';
+import type { Call, Handler, Handlers } from '../http/call.js';
 import type { Guest } from '../state/model.js';
+import { EXEC_COMMANDS, execHandlers } from './agent-exec.js';
 
-const EXEC_TIMEOUT_MS = 24 * 3600 * 1000;
-/** Bytes the agent's file-read gives at most. */
-const READ_LIMIT = 16 * 2 ** 20;
-const KEPT_RESULTS = 200;
-
-interface Execution {
-  readonly vmid: number;
-  result?: { readonly exitcode: number; readonly 'out-data'?: string; readonly 'err-data'?: string };
-}
-
-function agentOf(call: Call): Guest {
+/** Throws what Proxmox says where nobody can answer. `agent: 0` counts as configured, but nothing listens then. */
+export function agentOf(call: Call): Guest {
   const guest = guestOf(call, 'qemu');
-  const enabled = guest.config.agent !== undefined && parseOption('qemu', 'agent', guest.config.agent).enabled === '1';
-  if (!enabled) throw fail('No QEMU guest agent configured');
+  const { agent } = guest.config;
+  if (agent === undefined) throw fail('No QEMU guest agent configured');
   if (!guest.running) throw fail(`VM ${call.vmid} is not running`);
-  if (guest.running.hollow || guest.running.paused || call.lab.faults.isAgentAbsent(call.vmid))
+  const enabled =
+    /^(?:enabled=)?(?:1|on|yes|true)(?:,|$)/i.test(String(agent)) ||
+    /(?:^|,)enabled=(?:1|on|yes|true)/i.test(String(agent));
+  if (!enabled || guest.running.hollow || guest.running.paused || call.lab.faults.isAgentAbsent(call.vmid))
     throw fail('QEMU guest agent is not running');
   return guest;
 }
 
+const NO_TRAFFIC = {
+  'rx-bytes': 0,
+  'rx-packets': 0,
+  'rx-errs': 0,
+  'rx-dropped': 0,
+  'tx-bytes': 0,
+  'tx-packets': 0,
+  'tx-errs': 0,
+  'tx-dropped': 0,
+};
+
 async function interfaces(call: Call): Promise<unknown> {
-  agentOf(call);
-  const zero = {
-    'rx-bytes': 0,
-    'rx-packets': 0,
-    'rx-errs': 0,
-    'rx-dropped': 0,
-    'tx-bytes': 0,
-    'tx-packets': 0,
-    'tx-errs': 0,
-    'tx-dropped': 0,
-  };
   const found = await call.lab.runtime.addresses(call.vmid);
+  return found.map((one) => ({
+    name: one.name,
+    'hardware-address': one.mac.toLowerCase(),
+    'ip-addresses': one.addresses.map((text) => {
+      const [address = '', prefix = '32'] = text.split('/');
+      return {
+        'ip-address': address,
+        'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4',
+        prefix: Number(prefix),
+      };
+    }),
+    statistics: NO_TRAFFIC,
+  }));
+}
+
+const DEBIAN: Readonly<Record<string, string>> = {
+  ID: 'debian',
+  NAME: 'Debian GNU/Linux',
+  PRETTY_NAME: 'Debian GNU/Linux 12 (bookworm)',
+  VERSION: '12 (bookworm)',
+  VERSION_ID: '12',
+};
+
+async function release(call: Call): Promise<Readonly<Record<string, string>>> {
+  const text = await call.lab.runtime.readFile(call.vmid, '/etc/os-release', 16_384).catch(() => undefined);
+  if (!text) return DEBIAN;
+  const found = [...text.toString('utf8').matchAll(/^([A-Z_]+)="?([^"\n]*)"?$/gm)];
+  return Object.fromEntries(found.map(([, key = '', value = '']) => [key, value]));
+}
+
+async function osInfo(call: Call): Promise<unknown> {
+  const facts = await release(call);
   return {
-    result: found.map((one) => ({
-      name: one.name,
-      'hardware-address': one.mac.toLowerCase(),
-      'ip-addresses': one.addresses.map((text) => {
-        const [address = '', prefix = '32'] = text.split('/');
-        return {
-          'ip-address': address,
-          'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4',
-          prefix: Number(prefix),
-        };
-      }),
-      statistics: zero,
-    })),
+    id: facts.ID ?? '',
+    name: facts.NAME ?? '',
+    'pretty-name': facts.PRETTY_NAME ?? '',
+    version: facts.VERSION ?? '',
+    'version-id': facts.VERSION_ID ?? '',
+    machine: 'x86_64',
+    'kernel-release': '6.1.0-lab-amd64',
+    'kernel-version': '#1 SMP PREEMPT_DYNAMIC',
   };
 }
 
-class Executions {
-  private readonly open = new Map<string, Execution>();
-  private pid = 100;
-
-  start(call: Call, command: readonly string[], input: Buffer | undefined): number {
-    this.pid += 1;
-    const { pid } = this;
-    const execution: Execution = { vmid: call.vmid };
-    this.open.set(`${call.vmid}/${pid}`, execution);
-    for (const key of this.open.keys()) {
-      if (this.open.size <= KEPT_RESULTS) break;
-      this.open.delete(key);
-    }
-    call.lab.runtime.exec(call.vmid, command, { ...(input ? { input } : {}), timeoutMs: EXEC_TIMEOUT_MS }).then(
-      ({ exitCode, stdout, stderr }) => {
-        execution.result = {
-          exitcode: exitCode,
-          ...(stdout.length > 0 ? { 'out-data': stdout.toString('utf8') } : {}),
-          ...(stderr.length > 0 ? { 'err-data': stderr.toString('utf8') } : {}),
-        };
-      },
-      (error: unknown) => {
-        execution.result = { exitcode: 127, 'err-data': error instanceof Error ? error.message : String(error) };
-      },
-    );
-    return pid;
-  }
-
-  status(call: Call): unknown {
-    const execution = this.open.get(`${call.vmid}/${call.number('pid')}`);
-    if (!execution) throw fail(`Agent error: PID ${call.number('pid')} does not exist`);
-    return execution.result ? { exited: 1, ...execution.result } : { exited: 0 };
-  }
+async function fileSystems(call: Call, guest: Guest): Promise<unknown> {
+  const root = ownDisks(call.lab, guest).find((disk) => !disk.isCdrom);
+  if (!root) return [];
+  const usage = await call.lab.runtime.usage(call.vmid);
+  return [
+    {
+      name: 'sda1',
+      mountpoint: '/',
+      type: 'ext4',
+      'total-bytes': root.volume.size,
+      'used-bytes': Math.min(root.volume.size, usage.diskBytes || root.volume.used),
+      disk: [{ bus: 0, target: 0, unit: 0, 'bus-type': 'scsi', dev: '/dev/sda1' }],
+    },
+  ];
 }
 
-/** One book for the process: pids never repeat, so labs do not disturb each other. */
-const executions = new Executions();
+const cpus = (guest: Guest) =>
+  Array.from({ length: Number(guest.config.cores ?? 1) * Number(guest.config.sockets ?? 1) }, (_, index) => ({
+    'logical-id': index,
+    online: true,
+    'can-offline': index > 0,
+  }));
 
-function exec(call: Call): unknown {
-  agentOf(call);
-  const command = call.list('command');
-  if (command.length === 0) throw parameterError({ command: 'property is missing and it is not optional' });
-  const input = call.text('input-data');
-  return { pid: executions.start(call, command, input === undefined ? undefined : Buffer.from(input)) };
+/** Guests whose file systems are held still. */
+const frozen = new WeakSet<Guest>();
+
+function powerOff(call: Call, guest: Guest): unknown {
+  // The agent answers nothing; the guest ends when it is ready.
+  void shutdownLocked(call.lab, guest, 60, AbortSignal.timeout(120_000)).catch(() => undefined);
+  return {};
 }
 
-async function readFile(call: Call): Promise<unknown> {
-  agentOf(call);
-  const path = call.need('file');
-  try {
-    const content = await call.lab.runtime.readFile(call.vmid, path, READ_LIMIT + 1);
-    const truncated = content.length > READ_LIMIT;
-    const bytes = content.subarray(0, READ_LIMIT);
-    return { content: bytes.toString('utf8'), 'bytes-read': bytes.length, ...(truncated ? { truncated: 1 } : {}) };
-  } catch (error) {
-    throw fail(`Agent error: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
+const unsupported = () => {
+  throw fail('Agent error: this feature or command is not currently supported');
+};
 
-async function writeFile(call: Call): Promise<null> {
-  agentOf(call);
-  const raw = call.need('content');
-  const content = call.number('encode') === 0 ? Buffer.from(raw, 'base64') : Buffer.from(raw, 'utf8');
-  try {
-    await call.lab.runtime.writeFile(call.vmid, call.need('file'), content, 0o666 & ~0o22);
-  } catch (error) {
-    throw fail(`Agent error: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return null;
-}
+type Command = readonly [method: 'GET' | 'POST', answer: (call: Call, guest: Guest) => unknown];
+const COMMANDS: Readonly<Record<string, Command>> = {
+  ping: ['POST', () => ({})],
+  'get-time': ['GET', (call) => call.lab.now() * 1_000_000],
+  info: ['GET', () => ({ version: '7.2.22', supported_commands: supported() })],
+  'fsfreeze-status': ['POST', (_, guest) => (frozen.has(guest) ? 'frozen' : 'thawed')],
+  'fsfreeze-freeze': [
+    'POST',
+    (_, guest) => {
+      frozen.add(guest);
+      return 1;
+    },
+  ],
+  'fsfreeze-thaw': ['POST', (_, guest) => (frozen.delete(guest) ? 1 : 0)],
+  fstrim: ['POST', () => ({ paths: [{ path: '/', minimum: 0, trimmed: 0 }] })],
+  'network-get-interfaces': ['GET', interfaces],
+  'get-vcpus': ['GET', (_, guest) => cpus(guest)],
+  'get-fsinfo': ['GET', fileSystems],
+  'get-memory-blocks': ['GET', () => []],
+  'get-memory-block-info': ['GET', () => ({ size: 128 * 2 ** 20 })],
+  'suspend-hybrid': ['POST', unsupported],
+  'suspend-ram': ['POST', unsupported],
+  'suspend-disk': ['POST', unsupported],
+  shutdown: ['POST', powerOff],
+  'get-host-name': ['GET', (_, guest) => ({ 'host-name': String(guest.config.name ?? `VM${guest.vmid}`) })],
+  'get-osinfo': ['GET', osInfo],
+  'get-users': ['GET', () => []],
+  'get-timezone': ['GET', () => ({ offset: 0, zone: 'UTC' })],
+};
+const LISTED = Object.keys(COMMANDS);
 
-const result = (value: unknown) => (call: Call) => {
-  agentOf(call);
-  return { result: value };
+const supported = () =>
+  [...LISTED, ...EXEC_COMMANDS].sort().map((name) => ({
+    name: `guest-${name}`,
+    enabled: true,
+    'success-response': !/^(?:shutdown|suspend-)/.test(name),
+  }));
+
+const run = async (call: Call, name: string) => {
+  const command = COMMANDS[name];
+  const guest = agentOf(call);
+  return { result: await command?.[1](call, guest) };
 };
 
 const agent = '/nodes/{node}/qemu/{vmid}/agent';
+const simple: Record<string, Handler> = {};
+for (const name of LISTED) simple[`${COMMANDS[name]?.[0]} ${agent}/${name}`] = (call) => run(call, name);
+
 export const agentHandlers: Handlers = {
-  [`GET ${agent}`]: (call) => {
-    guestOf(call, 'qemu');
-    return [
-      'exec',
-      'exec-status',
-      'file-read',
-      'file-write',
-      'get-host-name',
-      'get-osinfo',
-      'network-get-interfaces',
-      'ping',
-      'info',
-      'fsfreeze-freeze',
-      'fsfreeze-thaw',
-      'fsfreeze-status',
-      'fstrim',
-      'shutdown',
-    ].map((name) => ({ name }));
-  },
-  [`POST ${agent}/ping`]: result({}),
-  [`GET ${agent}/info`]: result({ version: '7.2.0', supported_commands: [] }),
-  [`GET ${agent}/network-get-interfaces`]: interfaces,
-  [`GET ${agent}/get-host-name`]: (call) => ({
-    result: { 'host-name': String(agentOf(call).config.name ?? `VM${call.vmid}`) },
-  }),
-  [`GET ${agent}/get-osinfo`]: result({
-    id: 'debian',
-    name: 'Debian GNU/Linux',
-    'pretty-name': 'Debian GNU/Linux 12 (bookworm)',
-    version: '12 (bookworm)',
-    'version-id': '12',
-    machine: 'x86_64',
-  }),
-  [`GET ${agent}/get-time`]: (call) => {
-    agentOf(call);
-    return { result: call.lab.now() * 1_000_000 };
-  },
-  [`GET ${agent}/get-fsinfo`]: result([]),
-  [`GET ${agent}/get-users`]: result([]),
-  [`GET ${agent}/get-timezone`]: result({ offset: 0, zone: 'UTC' }),
-  [`POST ${agent}/fsfreeze-freeze`]: result(1),
-  [`POST ${agent}/fsfreeze-thaw`]: result(1),
-  [`POST ${agent}/fsfreeze-status`]: result('thawed'),
-  [`POST ${agent}/fstrim`]: result({ paths: [] }),
-  [`POST ${agent}/exec`]: exec,
-  [`GET ${agent}/exec-status`]: (call) => {
-    agentOf(call);
-    return executions.status(call);
-  },
-  [`GET ${agent}/file-read`]: readFile,
-  [`POST ${agent}/file-write`]: writeFile,
+  ...simple,
+  ...execHandlers(agentOf),
+  [`GET ${agent}`]: () => [...LISTED, ...EXEC_COMMANDS].sort().map((name) => ({ name })),
+  // The old way: the command as a parameter.
+  [`POST ${agent}`]: (call) => run(call, call.need('command')),
 };

@@ -1,92 +1,82 @@
 /** POST /nodes/{node}/qemu: a machine from options and imported disks, or back from a backup. */
 import { randomUUID } from 'node:crypto';
-import { disksOf, isCloudInit } from '../guests/disks.js';
-import { checkUnused, demandOnGuest, withGuestLock } from '../guests/guests.js';
+import { addToPool, demandPool } from '../guests/guest-pool.js';
+import { checkUnused, withGuestLock } from '../guests/guests.js';
 import { completeNic } from '../guests/network-options.js';
-import { createDisks, demandDiskStorages } from '../guests/new-disks.js';
-import { demandOptions } from '../guests/option-privileges.js';
 import { hashPassword } from '../guests/password.js';
 import { startGuest } from '../guests/power.js';
-import { restoreGuest } from '../guests/restore.js';
+import { restoreMachine } from '../guests/restore.js';
+import { settleConfig } from '../guests/settle-config.js';
 import { checkSshKeys } from '../guests/ssh-keys.js';
 import { normalizeTags } from '../guests/tags.js';
-import { fail, parameterError } from '../http/api-error.js';
+import { fail, forbidden, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
-import { addToPool } from '../lxc/create-container.js';
 import type { Guest, GuestConfig, Volume } from '../state/model.js';
 import { removeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
+import { defaultBootOrder, printBootOrder } from './boot-order.js';
+import { checkDriveStorages, isDriveKey, settleDrives } from './drives.js';
+import { decodeSshKeys } from './machine-change.js';
+import { createMachineDisks } from './machine-disks.js';
+import { demandDevices, demandMachineOptions, demandNetworks, NOT_OPTIONS } from './machine-privileges.js';
 
 export const QEMU_VERSION = '10.0.13';
 
-const NOT_CONFIG = new Set([
-  'vmid',
-  'node',
-  'archive',
-  'pool',
-  'start',
-  'storage',
-  'force',
-  'unique',
-  'bwlimit',
-  'live-restore',
-  'import-working-storage',
-  'ha-managed',
-]);
+export const metaOf = (now: number) => `creation-qemu=${QEMU_VERSION},ctime=${Math.floor(now / 1000)}`;
 
-/** Options as they are kept: tags sorted, keys checked, password hashed, cdrom under its real name. */
-export async function normalizeMachineOptions(options: GuestConfig): Promise<GuestConfig> {
-  const result = { ...options };
-  if (result.cdrom !== undefined) {
-    result.ide2 = /media=/.test(String(result.cdrom)) ? result.cdrom : `${result.cdrom},media=cdrom`;
-    delete result.cdrom;
+function givenOptions(call: Call): GuestConfig {
+  const given: GuestConfig = {};
+  for (const [key, value] of Object.entries(call.parameters)) {
+    if (Array.isArray(value)) continue;
+    if (key === 'cdrom') given.ide2 = /media=/.test(String(value)) ? value : `${value},media=cdrom`;
+    else if (!NOT_OPTIONS.has(key)) given[key] = value;
   }
-  if (result.tags !== undefined) result.tags = normalizeTags(String(result.tags));
-  if (result.description !== undefined) result.description = String(result.description).trimEnd();
-  if (result.sshkeys !== undefined) {
-    let text: string;
-    try {
-      text = decodeURIComponent(String(result.sshkeys));
-    } catch {
-      throw parameterError({ sshkeys: 'SSH public key validation error\n' });
-    }
-    checkSshKeys('sshkeys', text);
-    result.sshkeys = encodeURIComponent(text.trimEnd());
-  }
-  if (result.cipassword !== undefined) result.cipassword = await hashPassword(String(result.cipassword));
-  return result;
+  return given;
 }
 
-/** First disk, first real cdrom, first interface. */
-function defaultBoot(config: GuestConfig): string {
-  const disks = disksOf('qemu', config);
-  const disk = disks.find((one) => !one.isCdrom && !/^(efidisk|tpmstate)/.test(one.key));
-  const cdrom = disks.find((one) => one.isCdrom && !isCloudInit(one));
-  const nic = Object.keys(config)
-    .filter((key) => /^net\d+$/.test(key))
-    .sort()[0];
-  return `order=${[disk?.key, cdrom?.key, nic].filter((key) => key !== undefined).join(';')}`;
+function demandAllocate(call: Call, pool: string | undefined): void {
+  const { vmid, lab } = call;
+  const storage = call.text('storage');
+  if (storage !== undefined) call.demand(`/storage/${storage}`, ['Datastore.AllocateSpace']);
+  if (call.flag('ha-managed')) call.demand('/', ['Sys.Console']);
+  if (call.flag('start') && !(pool !== undefined && call.can(`/pool/${pool}`, ['VM.PowerMgmt'])))
+    call.demand(`/vms/${vmid}`, ['VM.PowerMgmt']);
+  if (call.can(`/vms/${vmid}`, ['VM.Allocate'])) return;
+  if (pool !== undefined && call.can(`/pool/${pool}`, ['VM.Allocate'])) return;
+  const here = lab.state.guests.get(vmid)?.node === call.node;
+  if (call.text('archive') && call.flag('force') && here && call.can(`/vms/${vmid}`, ['VM.Backup'])) return;
+  throw forbidden();
 }
 
-export const newIdentity = (now: number) => ({
-  smbios1: `uuid=${randomUUID()}`,
-  vmgenid: randomUUID(),
-  meta: `creation-qemu=${QEMU_VERSION},ctime=${Math.floor(now / 1000)}`,
-});
+/** Checks the options and completes those Proxmox completes before the task. */
+function settleOptions(call: Call, given: GuestConfig, pool: string | undefined): void {
+  const { vmid } = call;
+  checkDriveStorages(call, vmid, given, call.text('storage'));
+  demandMachineOptions(call, vmid, pool, Object.keys(given));
+  demandDevices(call, vmid, pool, given);
+  demandNetworks(call, given);
+  settleDrives(call, given);
+  for (const key of Object.keys(given))
+    if (/^net\d+$/.test(key)) given[key] = completeNic(call.lab.name, vmid, 'qemu', key, String(given[key]));
+}
 
 export async function createMachine(call: Call): Promise<string> {
   const { lab, node, vmid } = call;
-  const pool = call.text('pool');
-  const given: GuestConfig = {};
-  for (const [key, value] of Object.entries(call.parameters))
-    if (!NOT_CONFIG.has(key) && !Array.isArray(value)) given[key] = value;
+  const given = givenOptions(call);
+  if (given.sshkeys !== undefined) checkSshKeys(decodeSshKeys(String(given.sshkeys)));
+  const pool = demandPool(call);
+  demandAllocate(call, pool);
   const archive = call.text('archive');
-  if (archive !== undefined) return restoreGuest(call, 'qemu', archive, given);
-  demandOnGuest(call, vmid, ['VM.Allocate'], pool);
-  if (pool !== undefined && !lab.directory.pools.has(pool)) throw fail(`pool '${pool}' does not exist`);
-  demandOptions(call, 'qemu', vmid, given, pool);
-  demandDiskStorages(call, 'qemu', given, vmid);
-  const options = await normalizeMachineOptions(given);
+  if (archive !== undefined) {
+    for (const key of Object.keys(given).sort())
+      if (isDriveKey(key)) throw parameterError({ [key]: "option conflicts with option 'archive'" });
+    return restoreMachine(call, archive, () => {
+      settleOptions(call, given, pool);
+      return given;
+    });
+  }
+  settleOptions(call, given, pool);
+  if (given.cipassword !== undefined) given.cipassword = await hashPassword(String(given.cipassword));
   try {
     checkUnused(lab, vmid);
   } catch (error) {
@@ -94,12 +84,22 @@ export async function createMachine(call: Call): Promise<string> {
   }
   const guest: Guest = { ...lab.state.newGuest(vmid, 'qemu', node), config: { lock: 'create' } };
   lab.state.saveGuest(guest);
-  if (pool !== undefined) addToPool(call, pool, vmid);
   const start = call.flag('start');
   return call.task('qmcreate', vmid, async (task) => {
-    await withGuestLock(lab, 'qemu', vmid, task.signal, () => build(call, guest, options, task));
+    await withGuestLock(lab, 'qemu', vmid, task.signal, () => build(call, guest, given, task));
+    if (pool !== undefined) addToPool(lab, pool, vmid);
+    if (call.flag('ha-managed')) {
+      task.log('Add as HA resource');
+      lab.journal.put('ha-resource', `vm:${vmid}`, {
+        sid: `vm:${vmid}`,
+        type: 'vm',
+        state: start ? 'started' : 'stopped',
+      });
+    }
+    if (!start) return;
+    task.log('Execute autostart');
     // The real one starts the machine in a task of its own, after this one has ended.
-    if (start) setImmediate(() => call.task('qmstart', vmid, (next) => startGuest(lab, 'qemu', node, vmid, next)));
+    setImmediate(() => call.task('qmstart', vmid, (next) => startGuest(lab, 'qemu', node, vmid, next)));
   });
 }
 
@@ -107,16 +107,27 @@ async function build(call: Call, guest: Guest, options: GuestConfig, task: TaskC
   const { lab, node, vmid } = call;
   const made: Volume[] = [];
   try {
-    const config = await createDisks(
-      { lab, node, type: 'qemu', vmid, signal: task.signal, log: task.log },
+    const disks = await createMachineDisks(
+      {
+        call,
+        node,
+        vmid,
+        signal: task.signal,
+        log: task.log,
+        present: [],
+        ...(call.text('storage') === undefined ? {} : { defaultStorage: call.need('storage') }),
+      },
       options,
       made,
     );
-    for (const key of Object.keys(config))
-      if (/^net\d+$/.test(key)) config[key] = completeNic(lab.name, vmid, 'qemu', key, String(config[key]));
-    guest.config = { ...newIdentity(lab.now()), ...config };
-    guest.config.boot ??= defaultBoot(guest.config);
-    guest.config.memory ??= '512';
+    const config: GuestConfig = { ...options, ...disks, meta: metaOf(lab.now()) };
+    if (!config.boot) config.boot = printBootOrder(defaultBootOrder(config));
+    config.smbios1 ??= `uuid=${randomUUID()}`;
+    if (config.vmgenid === undefined || config.vmgenid === '1') config.vmgenid = randomUUID();
+    if (config.tags !== undefined) config.tags = normalizeTags(String(config.tags));
+    if (config.description !== undefined) config.description = String(config.description).trimEnd();
+    guest.config = config;
+    settleConfig(guest);
     lab.state.saveGuest(guest);
   } catch (error) {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);

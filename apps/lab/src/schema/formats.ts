@@ -1,5 +1,7 @@
 /** Named formats of the schema that are checks, not property strings. The texts are those of Proxmox (measured, 9.2). */
 import { isIPv4, isIPv6 } from 'node:net';
+import { ALL_PRIVILEGES } from '../access/roles.js';
+import { parseCalendarEvent } from '../jobs/calendar-event.js';
 
 export class FormatError extends Error {
   override readonly name = 'FormatError';
@@ -124,6 +126,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'pve-task-status-type': match(/^(ok|error|warning|unknown)$/i, (value) => `invalid status '${value}'`),
   'pve-groupid': match(/^[A-Za-z0-9.\-_]+$/, (value) => `group name '${value}' contains invalid characters`),
   'pve-roleid': match(/^[A-Za-z0-9.\-_]+$/, (value) => `role name '${value}' contains invalid characters`),
+  'pve-priv': when(
+    (value) => ALL_PRIVILEGES.has(value),
+    (value) => `invalid privilege '${value}'`,
+  ),
   'pve-userid': userId,
   'pve-tokenid': match(
     /^[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+![A-Za-z][A-Za-z0-9.\-_]+$/,
@@ -155,6 +161,16 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'pve-cpuset': match(/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/, 'value does not look like a valid cpuset'),
   'pve-phys-bits': match(/^(?:host|[89]|[1-5]\d|6[0-4])$/, 'phys-bits must be between 8 and 64, or host'),
   'pve-vlan-id-or-range': match(/^\d+(?:-\d+)?$/, (value) => `invalid VLAN configuration '${value}'`),
+  'pve-calendar-event': (value) => {
+    try {
+      parseCalendarEvent(value);
+    } catch (error) {
+      throw new FormatError(
+        `invalid calendar event '${value}' - ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
+  },
   'pve-day-of-week': match(/^(mon|tue|wed|thu|fri|sat|sun)$/, 'invalid day of week'),
   'pve-fw-protocol-spec': match(/^[A-Za-z0-9-]+$/, 'invalid protocol specification'),
   'pve-fw-sport-spec': match(/^[A-Za-z0-9,:\-+]+$/, 'invalid port specification'),

@@ -1,5 +1,5 @@
 /** Property strings (`virtio=BC:24:…,bridge=vmbr0`): reading by a schema's keys, and writing back. */
-import { FormatError } from './formats.js';
+import { FormatError, formatSize, parseSize } from './formats.js';
 import { formatKeys, type Property } from './schema.js';
 
 export type PropertyValues = Record<string, string>;
@@ -50,9 +50,35 @@ export function parsePropertyString(keys: Readonly<Record<string, Property>>, te
   return result;
 }
 
-/** Writes `first` (key or `[key, value]` pairs in order), then the remaining keys sorted. */
-export function printPropertyString(values: Readonly<PropertyValues>, bare?: string): string {
-  const parts = bare && values[bare] !== undefined ? [values[bare]] : [];
-  for (const key of Object.keys(values).sort()) if (key !== bare) parts.push(`${key}=${values[key]}`);
+/** Writes as Proxmox does: the key that needs no name, then what is required, then the rest, each group sorted. */
+export function printPropertyString(
+  keys: Readonly<Record<string, Property>>,
+  values: Readonly<PropertyValues>,
+  left: readonly string[] = [],
+): string {
+  const aliased = new Map(
+    Object.values(keys).flatMap((one) => (one.keyAlias && one.alias ? [[one.keyAlias, one.alias] as const] : [])),
+  );
+  const done = new Set(left);
+  const parts: string[] = [];
+  const add = (key: string, bare = false) => {
+    const value = values[key];
+    if (done.has(key) || value === undefined) return;
+    done.add(key);
+    const other = aliased.get(key);
+    if (other !== undefined && values[other] !== undefined) {
+      done.add(other);
+      parts.push(`${value}=${values[other]}`);
+      return;
+    }
+    const size = keys[key]?.format === 'disk-size' ? parseSize(value) : undefined;
+    const printed = size === undefined ? value : formatSize(size);
+    parts.push(bare ? printed : `${key}=${printed}`);
+  };
+  const bare = Object.keys(keys).find((key) => keys[key]?.defaultKey);
+  if (bare !== undefined) add(bare, true);
+  const sorted = Object.keys(values).sort();
+  for (const key of sorted) if (keys[key] && !keys[key].optional) add(key);
+  for (const key of sorted) add(key);
   return parts.join(',');
 }

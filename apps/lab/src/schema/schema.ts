@@ -41,7 +41,7 @@ export interface ApiMethod {
   readonly check?: PermissionTest;
   readonly tokensAllowed: boolean;
   readonly protected: boolean;
-  /** Name of the parameter that says which node answers. */
+  /** Name of the parameter that says which node answers; none where the asked one answers itself. */
   readonly proxy?: string;
 }
 
@@ -80,6 +80,9 @@ export function formatKeys(name: string): Readonly<Record<string, Property>> | u
   return formats.get(name);
 }
 
+/** Not passed on as a request, but these reach for the node in other ways and find it just as dead. */
+const REACHES_OUT = /^\/nodes\/\{node\}\/.*(upload|termproxy|vncproxy|vncshell|mtunnel|wakeonlan)$/;
+
 const parsed = new Map<MethodLine, ApiMethod>();
 function complete(line: MethodLine): ApiMethod {
   let found = parsed.get(line);
@@ -93,7 +96,7 @@ function complete(line: MethodLine): ApiMethod {
       ...(line.check ? { check: line.check } : {}),
       tokensAllowed: !line.noToken,
       protected: line.protected === 1,
-      ...(line.path.startsWith('/nodes/{node}/') ? { proxy: line.proxy ?? 'node' } : {}),
+      ...(line.proxy ? { proxy: line.proxy } : REACHES_OUT.test(line.path) ? { proxy: 'node' } : {}),
     };
     parsed.set(line, found);
   }
@@ -125,8 +128,8 @@ function routes(): RouteNode {
   return root;
 }
 
-/** A volume id has slashes, and Proxmox takes the rest of the path for it, encoded or not. */
-const REST_OF_PATH = new Set(['volume']);
+/** A volume id and a network have slashes, and Proxmox takes the rest of the path for them, encoded or not. */
+const REST_OF_PATH = new Set(['volume', 'cidr']);
 
 export interface Route {
   readonly api: ApiMethod;

@@ -48,7 +48,7 @@ describe('the check of parameters', () => {
   it('takes true and lists from JSON bodies', () => {
     const { parameters, errors } = check({ onboot: true, tags: ['x', 'y'] });
     expect(errors).toEqual({});
-    expect(parameters).toMatchObject({ onboot: 1, tags: 'x;y' });
+    expect(parameters).toMatchObject({ onboot: 1, tags: 'x,y' });
   });
 
   it('takes repeated form keys as a list where the schema has one, and refuses them elsewhere', () => {

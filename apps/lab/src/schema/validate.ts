@@ -51,7 +51,9 @@ export function definitionOf(parameters: ReadonlyMap<string, Property>, name: st
   return parameters.get(`${base}[n]`);
 }
 
-const kindOf = (value: RawValue) => (Array.isArray(value) ? 'ARRAY' : 'HASH');
+/** What Perl calls the thing that is no single value. */
+const kindOf = (value: RawValue) =>
+  typeof value === 'boolean' ? 'JSON::PP::Boolean' : Array.isArray(value) ? 'ARRAY' : 'HASH';
 
 function add(errors: ParameterErrors, path: string, text: string): undefined {
   errors[path] = errors[path] ? `${errors[path]}\\n${text}` : text;
@@ -86,7 +88,10 @@ function checkString(value: string, property: Property, path: string, errors: Pa
 function checkProperty(raw: RawValue, property: Property, path: string, errors: ParameterErrors): Value | undefined {
   const type = property.type ?? 'string';
   if (type === 'array') {
-    const list = Array.isArray(raw) ? (raw as readonly RawValue[]) : raw === '' ? [] : [raw];
+    // A single form value stands for a list of one, but for what Perl holds for false.
+    const list = Array.isArray(raw) ? (raw as readonly RawValue[]) : [raw];
+    if (!Array.isArray(raw) && (typeof raw === 'object' || raw === '' || raw === '0' || raw === 0 || raw === false))
+      return add(errors, path, `type check ('array') failed`);
     const result: Value[] = [];
     for (const [index, item] of list.entries()) {
       const value = checkProperty(item, property.items ?? { type: 'string' }, `${path}[${index}]`, errors);
@@ -96,8 +101,8 @@ function checkProperty(raw: RawValue, property: Property, path: string, errors: 
   }
   let value = raw;
   if (Array.isArray(value) && type === 'string' && /-list$/.test(property.format ?? ''))
-    value = (value as readonly RawValue[]).map(text).join(';');
-  if (value === null || typeof value === 'object')
+    value = (value as readonly RawValue[]).map(text).join(',');
+  if (value === null || typeof value === 'object' || (typeof value === 'boolean' && type !== 'boolean'))
     return add(errors, path, `type check ('${type}') failed - got ${kindOf(value)}`);
   const plain = text(value);
   if (type === 'boolean' && plain !== '0' && plain !== '1')
@@ -109,18 +114,18 @@ function checkProperty(raw: RawValue, property: Property, path: string, errors: 
   if (type === 'string' || property.format || property.keys) {
     if (checkString(plain, property, path, errors) === undefined) return undefined;
   }
+  if (property.pattern && !compiled(property.pattern).test(plain))
+    return add(errors, path, 'value does not match the regex pattern');
   if (property.maxLength !== undefined && plain.length > property.maxLength)
     return add(errors, path, `value may only be ${property.maxLength} characters long`);
   if (property.minLength !== undefined && plain.length < property.minLength)
     return add(errors, path, `value must be at least ${property.minLength} characters long`);
-  if (property.pattern && !compiled(property.pattern).test(plain))
-    return add(errors, path, 'value does not match the regex pattern');
   if (type === 'integer' || type === 'number') {
     const number = Number(plain);
-    if (property.minimum !== undefined && number < property.minimum)
-      return add(errors, path, `value must have a minimum value of ${property.minimum}`);
     if (property.maximum !== undefined && number > property.maximum)
       return add(errors, path, `value must have a maximum value of ${property.maximum}`);
+    if (property.minimum !== undefined && number < property.minimum)
+      return add(errors, path, `value must have a minimum value of ${property.minimum}`);
   }
   if (property.enum && !property.enum.includes(plain))
     return add(errors, path, `value '${plain}' does not have a value in the enumeration '${property.enum.join(', ')}'`);
@@ -142,14 +147,17 @@ function checkObject(
       add(errors, place(name), 'property is missing and it is not optional');
   }
   for (const [name, value] of Object.entries(raw)) {
-    if (value === undefined || value === null) continue;
+    if (value === undefined) continue;
     const property = definitionOf(properties, name);
     if (!property) {
-      if (additional) result[name] = typeof value === 'object' ? JSON.stringify(value) : text(value);
+      // A name without a value (`?foo`) is a parameter all the same.
+      if (value === null) {
+        if (!additional) add(errors, place(name), UNKNOWN);
+      } else if (additional) result[name] = typeof value === 'object' ? JSON.stringify(value) : text(value);
       else add(errors, place(name), UNKNOWN);
       continue;
     }
-    const checked = checkProperty(value, property, place(name), errors);
+    const checked = value === null ? undefined : checkProperty(value, property, place(name), errors);
     if (checked !== undefined) result[name] = checked;
     if (property.requires && (raw[property.requires] === undefined || raw[property.requires] === null))
       add(errors, place(property.requires), `missing property required by '${place(name)}'`);

@@ -9,6 +9,9 @@ export class ClusterState {
   private readonly volumes = new Map<string, Volume>();
   private readonly byGuest = new Map<number, Set<string>>();
   private readonly byStorage = new Map<string, Set<string>>();
+  /** Bytes taken, of each volume as it was indexed, and together by storage and node: asked for with every new volume. */
+  private readonly taken = new Map<string, number>();
+  private readonly takenOn = new Map<string, number>();
   /** What /cluster/resources shows of a guest; behind by some seconds, see cluster/figures.ts. Not kept. */
   readonly figures = new Map<number, GuestFigures>();
 
@@ -43,6 +46,13 @@ export class ClusterState {
     };
     if (volume.vmid !== undefined) add(this.byGuest, volume.vmid);
     add(this.byStorage, volume.storage);
+    this.count(key, volume, volume.used);
+  }
+
+  private count(key: string, { storage, node }: Volume, used: number): void {
+    const place = `${storage}/${node}`;
+    this.takenOn.set(place, (this.takenOn.get(place) ?? 0) + used - (this.taken.get(key) ?? 0));
+    this.taken.set(key, used);
   }
 
   private unindex(key: string): void {
@@ -51,6 +61,8 @@ export class ClusterState {
     this.volumes.delete(key);
     if (volume.vmid !== undefined) this.byGuest.get(volume.vmid)?.delete(key);
     this.byStorage.get(volume.storage)?.delete(key);
+    this.count(key, volume, 0);
+    this.taken.delete(key);
   }
 
   saveVolume(volume: Volume): void {
@@ -97,7 +109,7 @@ export class ClusterState {
   }
 
   usedBytes(storage: string, node: string): number {
-    return this.volumesOfStorage(storage, node).reduce((sum, volume) => sum + volume.used, 0);
+    return (this.takenOn.get(`${storage}/${node}`) ?? 0) + (this.takenOn.get(`${storage}/*`) ?? 0);
   }
 }
 

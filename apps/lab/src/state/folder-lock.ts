@@ -1,5 +1,8 @@
-/** One lab per folder: a file with the holder's pid and start time, so that a pid that came round again does not count. */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+/**
+ * One lab per folder: a file with the holder's pid and start time, so that a pid that came round again does not count. It is
+ * linked into place whole, and a dead holder's file is moved away before: of labs that start at once, one gets the folder.
+ */
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Ticks since boot at which a process began; undefined when there is none. */
@@ -14,24 +17,54 @@ function startTimeOf(pid: number): string | undefined {
   }
 }
 
-/** The pid that holds the folder now. */
-export function holderOf(folder: string): number | undefined {
+function livingHolder(file: string): number | undefined {
   try {
-    const [pid = '', started = ''] = readFileSync(join(folder, 'lab.pid'), 'utf8').trim().split(' ');
+    const [pid = '', started = ''] = readFileSync(file, 'utf8').trim().split(' ');
     return startTimeOf(Number(pid)) === started ? Number(pid) : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** The pid that holds the folder now. */
+export const holderOf = (folder: string): number | undefined => livingHolder(join(folder, 'lab.pid'));
+
+/** False where the name is taken. */
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Moves a dead holder's file away. Should a lab have taken the folder in between, it gets its file back. */
+function clear(file: string, aside: string): void {
+  try {
+    renameSync(file, aside);
+  } catch {
+    return;
+  }
+  if (livingHolder(aside) !== undefined) link(aside, file);
+  rmSync(aside, { force: true });
+}
+
 /** Throws when another running lab holds the folder. */
 export function holdFolder(folder: string): { release(): void } {
   const file = join(folder, 'lab.pid');
-  const holder = holderOf(folder);
-  if (holder !== undefined) throw new Error(`the lab in ${folder} is already running (pid ${holder})`);
-  rmSync(file, { force: true });
-  const handle = openSync(file, 'wx', 0o600);
-  writeSync(handle, `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`);
-  closeSync(handle);
+  const own = join(folder, `lab.pid.${process.pid}`);
+  const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`;
+  writeFileSync(own, mine, { mode: 0o600 });
+  try {
+    while (!link(own, file)) {
+      const holder = livingHolder(file);
+      if (holder !== undefined) throw new Error(`the lab in ${folder} is already running (pid ${holder})`);
+      clear(file, `${own}.old`);
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
   return { release: () => rmSync(file, { force: true }) };
 }

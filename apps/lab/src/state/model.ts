@@ -48,6 +48,10 @@ export interface Guest {
   /** Values that wait for the next start. */
   pending: GuestConfig;
   pendingDelete: string[];
+  /** Those of `pendingDelete` whose volume goes for good. */
+  pendingForce?: string[];
+  /** Values the cloud-init image was made with, of those that changed since; `added` lists new ones. */
+  cloudinit?: GuestConfig;
   snapshots: Record<string, Snapshot>;
   /** Set while it runs. */
   running?: {
@@ -81,6 +85,8 @@ export interface Volume {
   readonly parent?: string;
   /** Name at the runtime; stays when the volume is renamed. */
   readonly runtimeName?: string;
+  /** Storage at the runtime, where the volume has moved to another one since. */
+  readonly runtimeStorage?: string;
   /** Runtime image behind a template or import volume. */
   readonly image?: string;
   /** File below the state folder, for uploads, downloads and backups. */

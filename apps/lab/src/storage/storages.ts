@@ -24,10 +24,16 @@ export function isOnNode(storage: StorageRecord, node: string): boolean {
   return nodes === undefined || splitList(String(nodes)).includes(node);
 }
 
-/** The storage as an action needs it; 500 with Proxmox's text otherwise. */
-export function loadStorage(lab: Lab, id: string, node: string): StorageRecord {
+/** The definition, enabled here or not. */
+export function storageConfig(lab: Lab, id: string): StorageRecord {
   const storage = lab.state.storages.get(id);
   if (!storage) throw fail(`storage '${id}' does not exist`);
+  return storage;
+}
+
+/** The storage as an action needs it; 500 with Proxmox's text otherwise. */
+export function loadStorage(lab: Lab, id: string, node: string): StorageRecord {
+  const storage = storageConfig(lab, id);
   if (storage.options.disable === 1) throw fail(`storage '${id}' is disabled`);
   if (!isOnNode(storage, node)) throw fail(`storage '${id}' is not available on node '${node}'`);
   return storage;

@@ -18,6 +18,10 @@ export interface NewVolume {
   readonly format?: string;
   /** Base name without the kind's prefix: `cloudinit`; counted `disk-n` otherwise. */
   readonly suffix?: string;
+  /** The whole name, ending included, where a client chose it. */
+  readonly fileName?: string;
+  /** Only a name: nothing at the runtime. Cloud-init images always are. */
+  readonly hollow?: boolean;
 }
 
 export type VolumeSource =
@@ -26,7 +30,7 @@ export type VolumeSource =
   | { readonly clone: Volume; readonly linked: boolean; readonly fresh: boolean };
 
 export const runtimeVolume = (volume: Volume): RuntimeVolume => ({
-  storage: volume.storage,
+  storage: volume.runtimeStorage ?? volume.storage,
   name:
     volume.runtimeName ??
     volume.name
@@ -40,6 +44,9 @@ export const runtimeVolume = (volume: Volume): RuntimeVolume => ({
 /** Whether there are bytes at the runtime: cloud-init images and the like are only names. */
 export const isReal = (volume: Volume) => volume.runtimeName !== undefined;
 
+/** Journal of runtime names in use by another guest than their name says. */
+const HANDED = 'handed-volume';
+
 function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: string; base: string; format: string } {
   const { files } = abilitiesOf(storage);
   const subvolume = wanted.type === 'lxc' && (storage.type === 'zfspool' || storage.type === 'btrfs');
@@ -47,14 +54,21 @@ function freeName(lab: Lab, wanted: NewVolume, storage: StorageRecord): { name: 
   if (!files && format !== 'raw' && format !== 'subvol') throw new Error(`unsupported format '${format}'`);
   const prefix = format === 'subvol' ? 'subvol' : 'vm';
   const place = (base: string) => (files ? `${wanted.vmid}/${base}.${format}` : base);
+  if (wanted.fileName !== undefined) {
+    const base = wanted.fileName.replace(/\.(\w+)$/, '-$1');
+    return { name: files ? `${wanted.vmid}/${wanted.fileName}` : wanted.fileName, base, format };
+  }
   const taken = new Set<string>();
   for (const volume of lab.state.volumesOfGuest(wanted.vmid)) {
-    if (volume.storage !== wanted.storage) continue;
-    taken.add(/disk-(\d+)/.exec(volume.name.split('/').at(-1) ?? '')?.[1] ?? '');
-    taken.add(/disk-(\d+)/.exec(volume.runtimeName ?? '')?.[1] ?? '');
+    const number = (name: string | undefined) => /disk-(\d+)/.exec(name?.split('/').at(-1) ?? '')?.[1] ?? '';
+    if (volume.storage === wanted.storage) taken.add(number(volume.name));
+    if ((volume.runtimeStorage ?? volume.storage) === wanted.storage) taken.add(number(volume.runtimeName));
   }
   let index = 0;
-  while (taken.has(String(index))) index += 1;
+  // A disk that was handed to another guest keeps its name at the runtime.
+  const handedOn = () =>
+    lab.journal.get(HANDED, `${wanted.storage}/${prefix}-${wanted.vmid}-disk-${index}`) !== undefined;
+  while (taken.has(String(index)) || handedOn()) index += 1;
   const base = `${prefix}-${wanted.vmid}-${wanted.suffix ?? `disk-${index}`}`;
   return { name: place(base), base, format };
 }
@@ -83,7 +97,7 @@ export async function createVolume(
     vmid: wanted.vmid,
     ctime: Math.floor(lab.now() / 1000),
     ...(linked ? { parent: linked.name } : {}),
-    ...(wanted.suffix === 'cloudinit' ? {} : { runtimeName: base }),
+    ...(wanted.suffix === 'cloudinit' || wanted.hollow ? {} : { runtimeName: base }),
   };
   // The name is taken before the bytes are made: a second volume made meanwhile gets the next one.
   lab.state.saveVolume(volume);
@@ -113,6 +127,8 @@ const linkedName = (parent: Volume, name: string) => `${parent.name}/${name}`;
 
 export async function removeVolume(lab: Lab, volume: Volume): Promise<void> {
   if (isReal(volume)) await lab.runtime.removeVolume(runtimeVolume(volume));
+  if (volume.runtimeName !== undefined)
+    lab.journal.delete(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`);
   lab.state.deleteVolume(volume);
 }
 
@@ -120,6 +136,77 @@ export async function growVolume(lab: Lab, volume: Volume, size: number): Promis
   const next = { ...volume, size };
   if (isReal(volume)) await lab.runtime.resizeVolume(runtimeVolume(next));
   lab.state.replaceVolume(volume, next);
+}
+
+/** The volume under a name of another guest; its bytes stay where they are. */
+export function renameVolume(lab: Lab, volume: Volume, vmid: number): Volume {
+  const storage = loadStorage(lab, volume.storage, volume.node === '*' ? (lab.nodes[0] ?? '') : volume.node);
+  const type = /(^|\/)(subvol|basevol)-/.test(volume.name) ? 'lxc' : 'qemu';
+  const { name } = freeName(
+    lab,
+    { node: volume.node, storage: volume.storage, vmid, type, size: volume.size, format: volume.format },
+    storage,
+  );
+  const next = { ...volume, vmid, name: volume.parent === undefined ? name : `${volume.parent}/${name}` };
+  if (volume.runtimeName !== undefined)
+    lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
+  lab.state.replaceVolume(volume, next);
+  return next;
+}
+
+/** The volume under the lowest number that is free by now; its bytes stay where they are. */
+export function renumberVolume(lab: Lab, volume: Volume): Volume {
+  const own = Number(/-disk-(\d+)(?:\.\w+)?$/.exec(volume.name)?.[1] ?? 0);
+  for (let index = 0; index < own; index += 1) {
+    const name = volume.name.replace(/-disk-\d+(\.\w+)?$/, `-disk-${index}$1`);
+    const others = lab.state.volumesOfGuest(volume.vmid ?? 0).filter((other) => other.storage === volume.storage);
+    const number = new RegExp(`-disk-${index}(?:\\.\\w+)?$`);
+    if (others.some((other) => number.test(other.name))) continue;
+    const next = { ...volume, name };
+    if (volume.runtimeName !== undefined)
+      lab.journal.put(HANDED, `${volume.runtimeStorage ?? volume.storage}/${volume.runtimeName}`, 1);
+    lab.state.replaceVolume(volume, next);
+    return next;
+  }
+  return volume;
+}
+
+/** The volume on another node and storage; its bytes stay where they are, in the pool all nodes share. */
+export function relocateVolume(lab: Lab, volume: Volume, node: string, storage: string): Volume {
+  const target = loadStorage(lab, storage, node);
+  const place = target.options.shared === 1 ? '*' : node;
+  if (storage === volume.storage) {
+    const next = { ...volume, node: place };
+    lab.state.replaceVolume(volume, next);
+    return next;
+  }
+  const type = volume.content === 'rootdir' ? 'lxc' : 'qemu';
+  const suffix = /-(cloudinit|state-[^/.]+)/.exec(volume.name)?.[1];
+  const format = abilitiesOf(target).files ? (volume.format === 'subvol' ? 'raw' : volume.format) : undefined;
+  const { name, format: chosen } = freeName(
+    lab,
+    {
+      node,
+      storage,
+      vmid: volume.vmid ?? 0,
+      type,
+      size: volume.size,
+      ...(suffix ? { suffix } : {}),
+      ...(format ? { format } : {}),
+    },
+    target,
+  );
+  const { parent: _parent, ...rest } = volume;
+  const next: Volume = {
+    ...rest,
+    node: place,
+    storage,
+    name,
+    format: chosen,
+    ...(volume.runtimeName === undefined ? {} : { runtimeStorage: volume.runtimeStorage ?? volume.storage }),
+  };
+  lab.state.replaceVolume(volume, next);
+  return next;
 }
 
 /** Volumes of others that stand on this one. */

@@ -1,5 +1,5 @@
 /** /nodes/{node}/tasks: list with filters, status, log, abort. */
-import { forbidden, parameterError } from '../http/api-error.js';
+import { parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import { describeTask, type TaskRecord } from './tasks.js';
@@ -8,11 +8,17 @@ import { parseUpid } from './upid.js';
 const isOk = (status: string) => status === 'OK';
 const isWarning = (status: string) => /^WARNINGS: \d+$/.test(status);
 
-function kindOf(status: string): 'ok' | 'warning' | 'error' | 'unknown' {
+function kindOf(status: string | undefined): 'ok' | 'warning' | 'error' | 'unknown' {
+  // One that runs has no status yet.
+  if (status === undefined) return 'unknown';
   if (isOk(status)) return 'ok';
   if (isWarning(status)) return 'warning';
   return status === 'unexpected status' || status.startsWith('unable to read tail') ? 'unknown' : 'error';
 }
+
+/** A token sees what it started itself, a user also what his tokens did. */
+const isOwn = (call: Call, task: { readonly user: string; readonly owner: string }) =>
+  call.caller.id === task.user || call.caller.id === task.owner;
 
 function list(call: Call): unknown {
   const source = call.text('source') ?? 'archive';
@@ -28,15 +34,16 @@ function list(call: Call): unknown {
     const task = describeTask(record);
     const running = record.status === undefined;
     if (task.node !== call.node) continue;
-    if (!all && task.owner !== call.caller.userid) continue;
+    const who = running ? task.user : task.owner;
+    if (!all && !isOwn(call, task)) continue;
     if (source === 'active' ? !running : source === 'archive' && running) continue;
     if (vmid !== undefined && task.id !== vmid) continue;
     if (type !== undefined && task.type !== type) continue;
-    if (user !== undefined && !task.user.toLowerCase().includes(user)) continue;
+    if (user !== undefined && !who.toLowerCase().includes(user)) continue;
     if (since !== undefined && task.starttime < since) continue;
     if (until !== undefined && task.starttime > until) continue;
-    if (call.flag('errors') && (running || kindOf(record.status ?? '') === 'ok')) continue;
-    if (filter.length > 0 && (running || !filter.includes(kindOf(record.status ?? '')))) continue;
+    const kind = kindOf(record.status);
+    if (call.flag('errors') ? kind === 'ok' : filter.length > 0 && !filter.includes(kind)) continue;
     rows.push({
       upid: record.upid,
       node: task.node,
@@ -57,15 +64,20 @@ function list(call: Call): unknown {
 }
 
 /** The task under this node's path. Somebody else's is shown only to who may audit the node. */
-function existing(call: Call, privileges: readonly string[] = ['Sys.Audit']): TaskRecord {
+function existing(call: Call, privilege = 'Sys.Audit'): TaskRecord {
+  const record = lookedUp(call, privilege);
+  if (!record) throw parameterError({ upid: 'no such task' });
+  return record;
+}
+
+function lookedUp(call: Call, privilege: string, checkFirst = false): TaskRecord | undefined {
   const text = call.need('upid');
   const upid = parseUpid(text);
-  if (!upid) throw parameterError({ upid: `unable to parse worker upid '${text}'` });
-  const record = call.lab.tasks.get(text);
-  const owner = upid.user.split('!')[0];
-  if (owner !== call.caller.userid || (call.caller.isToken && upid.user !== call.caller.id && upid.user.includes('!')))
-    if (!call.can(`/nodes/${call.node}`, privileges)) throw forbidden(`/nodes/${call.node}, ${privileges.join('|')}`);
-  if (!record || upid.node !== call.node) throw parameterError({ upid: 'no such task' });
+  if (!upid) throw parameterError({ upid: 'unable to parse worker upid' });
+  const record = upid.node === call.node ? call.lab.tasks.get(text) : undefined;
+  if (!record && !checkFirst) return undefined;
+  if (!isOwn(call, { user: upid.user, owner: upid.user.split('!')[0] ?? '' }))
+    call.demand(`/nodes/${call.node}`, [privilege]);
   return record;
 }
 
@@ -88,28 +100,26 @@ function status(call: Call): unknown {
 }
 
 function log(call: Call): unknown {
-  const record = existing(call);
+  const record = lookedUp(call, 'Sys.Audit', true);
+  if (!record) {
+    call.extra.total = 1;
+    return [{ n: 1, t: 'unable to open file - No such file or directory' }];
+  }
   const start = call.number('start') ?? 0;
   const limit = call.number('limit') ?? 50;
-  call.extra.total = record.log.length;
+  call.extra.total = Math.max(1, record.log.length);
+  if (record.log.length === 0) return [{ n: 1, t: 'no content' }];
   const lines = limit === 0 ? record.log.slice(start) : record.log.slice(start, start + limit);
-  if (record.log.length === 0) {
-    call.extra.total = 1;
-    return [{ n: 1, t: 'no content' }];
-  }
   return lines.map((t, index) => ({ n: start + index + 1, t }));
 }
 
 export const taskHandlers: Handlers = {
   'GET /nodes/{node}/tasks': list,
-  'GET /nodes/{node}/tasks/{upid}': (call) => {
-    existing(call);
-    return [{ name: 'log' }, { name: 'status' }];
-  },
+  'GET /nodes/{node}/tasks/{upid}': () => [{ name: 'log' }, { name: 'status' }],
   'GET /nodes/{node}/tasks/{upid}/status': status,
   'GET /nodes/{node}/tasks/{upid}/log': log,
   'DELETE /nodes/{node}/tasks/{upid}': (call) => {
-    call.lab.tasks.abort(existing(call, ['Sys.Modify']).upid);
+    call.lab.tasks.abort(existing(call, 'Sys.Modify').upid);
     return null;
   },
 };

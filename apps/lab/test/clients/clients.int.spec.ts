@@ -1,16 +1,13 @@
 /** Clients people really use, unchanged, against a lab. A client that is not installed is skipped, and that is said. */
-import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import proxmoxApi from 'proxmox-api';
 import { Agent, fetch as pinnedFetch } from 'undici';
 import { openTestLab, TEMPLATE, type TestLab } from '../test-lab.js';
+import { has, PYTHON, type Result, run } from './run-program.js';
 
-/** The distribution's own interpreter, whose packages the set-up installs. */
-const PYTHON = '/usr/bin/python3';
 const HERE = dirname(fileURLToPath(import.meta.url));
-const has = (command: string, ...argv: string[]) => spawnSync(command, argv, { stdio: 'ignore' }).status === 0;
 const hasProxmoxer = has(PYTHON, '-c', 'import proxmoxer, requests');
 const hasAnsible = hasProxmoxer && has('ansible-playbook', '--version');
 const hasCurl = has('curl', '--version');
@@ -20,31 +17,6 @@ for (const [name, present] of [
   ['curl', hasCurl],
 ] as const)
   if (!present) process.stderr.write(`SKIPPED: ${name} is not installed\n`);
-
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-/** Runs a program to its end. Asynchronous, for the lab answers from this very process. */
-function run(
-  command: string,
-  argv: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, argv, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
-  });
-}
 
 describe('real clients', () => {
   let test: TestLab;
@@ -56,7 +28,7 @@ describe('real clients', () => {
   afterEach(() => test.close());
 
   (hasProxmoxer ? it : it.skip)(
-    'proxmoxer logs in, makes, changes, snapshots, uploads and removes',
+    'proxmoxer logs in by password and by token, makes, changes, snapshots, uploads and removes',
     async () => {
       const { username, password } = test.lab.credentials;
       const result = await run(PYTHON, [
@@ -65,6 +37,8 @@ describe('real clients', () => {
         username,
         password,
         ca,
+        test.lab.rootToken,
+        test.folder,
       ]);
       expect(result).toEqual({ code: 0, output: 'proxmoxer: done\n' });
     },
@@ -191,6 +165,28 @@ describe('real clients', () => {
     ]);
     const upid = (JSON.parse(made.output) as { data: string }).data;
     expect(await test.root.exitOf(upid)).toBe('WARNINGS: 1');
+    // A file as a form, with the ticket alone: uploads are asked for by forms of browsers.
+    const image = join(test.folder, 'curl.iso');
+    writeFileSync(image, 'no real image');
+    const sent = await run('curl', [
+      ...[...base, '-b', `PVEAuthCookie=${ticket}`, '-H', `CSRFPreventionToken: ${CSRFPreventionToken}`],
+      ...['-F', 'content=iso', '-F', `filename=@${image}`, `${test.lab.url}/api2/json/nodes/lab1/storage/local/upload`],
+    ]);
+    expect(await test.root.exitOf((JSON.parse(sent.output) as { data: string }).data)).toBe('OK');
+    // A token in a header, parameters in the query, the answer's status and reason.
+    const token = ['-H', `Authorization: PVEAPIToken=${test.lab.rootToken}`];
+    const files = await run('curl', [
+      ...[...base, ...token, '-G', '--data-urlencode', 'content=iso'],
+      `${test.lab.url}/api2/json/nodes/lab1/storage/local/content`,
+    ]);
+    expect((JSON.parse(files.output) as { data: { volid: string }[] }).data[0]?.volid).toBe('local:iso/curl.iso');
+    const unsigned = await run('curl', [
+      ...[...base, '-D', '-', '-o', '/dev/null', '-b', `PVEAuthCookie=${ticket}`, '-X', 'DELETE'],
+      `${test.lab.url}/api2/json/nodes/lab1/lxc/100`,
+    ]);
+    expect(unsigned.output).toMatch(/^HTTP\/1\.1 401 Permission denied - invalid csrf token/);
+    const gone = await run('curl', [...base, ...token, '-X', 'DELETE', `${test.lab.url}/api2/json/nodes/lab1/lxc/100`]);
+    expect(await test.root.exitOf((JSON.parse(gone.output) as { data: string }).data)).toBe('OK');
   });
 
   it('npm proxmox-api drives a guest with a pinned certificate', async () => {

@@ -67,7 +67,11 @@ export const FAILURES: readonly FailureRow[] = [
     retryable: 'now',
     hint: 'Another operation holds the lock; it is tried again.',
   },
-  { text: /checksum mismatch \(file change/i, code: 'substrate.conflict', retryable: 'now' },
+  {
+    text: /checksum mismatch \(file change|detected modified configuration/i,
+    code: 'substrate.conflict',
+    retryable: 'now',
+  },
   {
     text: /checksum (?:mismatch|verification)|does not match.*checksum|wrong checksum/i,
     code: 'substrate.image_digest',

@@ -1,4 +1,4 @@
-/** The shell of a guest that is not there: cat, echo, true, false, hostname, exit and `sh -c` of those. */
+/** The shell of a guest that is not there: cat, chpasswd, echo, true, false, hostname, exit and `sh -c` of those. */
 import type { GuestConsole } from '../guest-runtime.port.js';
 
 type ReadFile = (path: string) => Buffer | undefined;
@@ -19,6 +19,7 @@ export function runCommand(argv: readonly string[], read: ReadFile, input?: Buff
   if (name === 'false') return done('', 1);
   if (name === 'echo') return done(`${rest.join(' ')}\n`);
   if (name === 'hostname') return done(read('/etc/hostname')?.toString() ?? '');
+  if (name === 'chpasswd') return done('');
   if (name === 'exit') return done('', Number(rest[0] ?? 0));
   if (name === 'cat') {
     if (rest.length === 0) return done(input?.toString() ?? '');

@@ -1,0 +1,149 @@
+/** vzdump, restore and retention: what is logged, what comes back, and what is refused. */
+import { makeContainer, makeMachine, openTestLab, type TestLab } from './test-lab.js';
+
+let test: TestLab;
+beforeAll(async () => {
+  test = await openTestLab();
+});
+afterAll(() => test.close());
+
+const QEMU = '/nodes/lab1/qemu';
+const LXC = '/nodes/lab1/lxc';
+type Values = Record<string, string | number>;
+const reason = async (method: string, path: string, parameters: Values = {}) => {
+  const { status, reason, body } = await test.root.call(method, path, parameters);
+  return body.errors ?? [status, reason];
+};
+const config = (path: string): Promise<Values> => test.root.data('GET', `${path}/config`);
+const drop = async (...paths: string[]) => {
+  for (const path of paths) expect(await test.root.run('DELETE', path)).toBe('OK');
+};
+const logOf = async (upid: string) => {
+  await test.root.exitOf(upid);
+  const lines = (await test.root.data('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/log`, { limit: 0 })) as {
+    t: string;
+  }[];
+  return lines.map((line) => line.t);
+};
+
+describe('backups', () => {
+  const archives = async (vmid: number): Promise<Values[]> =>
+    ((await test.root.data('GET', '/nodes/lab1/storage/local/content', { content: 'backup' })) as Values[]).filter(
+      (row) => row.vmid === vmid,
+    );
+
+  it('log what they take, skip guests of other nodes without a task, and fail visibly for unknown ones', async () => {
+    await makeMachine(test, 150, { scsi1: 'local:1,backup=0' });
+    const upid = await test.root.data('POST', '/nodes/lab1/vzdump', {
+      vmid: 150,
+      storage: 'local',
+      mode: 'stop',
+      protected: 1,
+      'notes-template': '{{guestname}} on {{node}}\\nend',
+    });
+    const log = await logOf(upid);
+    for (const line of [
+      'INFO: Starting Backup of VM 150 (qemu)',
+      'INFO: status = stopped',
+      'INFO: backup mode: stop',
+      'INFO: VM Name: vm150',
+      "INFO: include disk 'scsi0' 'local-zfs:vm-150-disk-0' 2G",
+      "INFO: exclude disk 'scsi1' 'local:150/vm-150-disk-0.raw' (backup=no)",
+      'INFO: Backup job finished successfully',
+      'TASK OK',
+    ])
+      expect(log).toContain(line);
+    const [archive] = await archives(150);
+    expect([archive?.notes, archive?.protected, archive?.format]).toEqual(['vm150 on lab1', 1, 'vma']);
+    expect(await test.root.data('POST', '/nodes/lab2/vzdump', { vmid: 150, storage: 'local' })).toBe('OK');
+    const unknown = await test.root.data('POST', '/nodes/lab1/vzdump', { vmid: 998, storage: 'local' });
+    expect(await logOf(unknown)).toContain("ERROR: Backup of VM 998 failed - unable to find VM '998'");
+    expect(await test.root.exitOf(unknown)).toBe('job errors');
+    expect(await test.root.run('POST', '/nodes/lab1/vzdump', { vmid: 150, storage: 'local-zfs' })).toBe(
+      "could not get storage information for 'local-zfs': can't use storage 'local-zfs' for backups - wrong content type",
+    );
+    expect(await reason('POST', '/nodes/lab1/vzdump', { storage: 'local' })).toEqual({ vmid: 'property is missing' });
+    expect(await reason('POST', '/nodes/lab1/vzdump', { vmid: 150, all: 1 })).toEqual({
+      all: "option conflicts with option 'vmid'",
+    });
+    expect(
+      await reason('POST', '/nodes/lab1/vzdump', { vmid: 150, storage: 'local', 'notes-template': '{{nope}}' }),
+    ).toEqual({
+      'notes-template': "found unknown: variable 'nope' at char 4\n",
+    });
+  });
+
+  it('come back: not over a running guest, over a stopped one with force, and without the disks left out', async () => {
+    const [archive] = await archives(150);
+    const volid = String(archive?.volid);
+    const text = await test.root.data('GET', '/nodes/lab1/vzdump/extractconfig', { volume: volid });
+    expect(text).toMatch(
+      /^agent: 1\nboot: .*\nmeta: .*\nname: vm150\nnet0: (?:.|\n)*#qmdump#map:scsi0:drive-scsi0:local-zfs:raw:\n$/,
+    );
+    expect(await reason('POST', QEMU, { vmid: 150, archive: volid })).toEqual([
+      500,
+      "unable to restore VM 150 - VM 150 already exists on node 'lab1'",
+    ]);
+    expect(await reason('POST', QEMU, { vmid: 151, archive: volid, scsi0: 'local:1' })).toEqual({
+      scsi0: "option conflicts with option 'archive'",
+    });
+    expect(
+      await test.root.run('POST', QEMU, { vmid: 151, archive: volid, unique: 1, storage: 'local', name: 'new' }),
+    ).toBe('OK');
+    const [old, copy] = [await config(`${QEMU}/150`), await config(`${QEMU}/151`)];
+    expect([copy.scsi0, copy.scsi1, copy.name]).toEqual(['local:151/vm-151-disk-0.raw,size=2G', undefined, 'new']);
+    for (const key of ['net0', 'smbios1', 'vmgenid']) expect(copy[key]).not.toBe(old[key]);
+    await test.root.run('POST', `${QEMU}/150/status/start`);
+    expect(await test.root.run('POST', QEMU, { vmid: 150, archive: volid, force: 1 })).toBe(
+      'unable to restore VM 150 - vm is running',
+    );
+    await test.root.run('POST', `${QEMU}/150/status/stop`);
+    expect(await test.root.run('POST', QEMU, { vmid: 150, archive: volid, force: 1 })).toBe('OK');
+    expect((await config(`${QEMU}/150`)).scsi0).toBe('local-zfs:vm-150-disk-0,size=2G');
+    await drop(`${QEMU}/150`, `${QEMU}/151`);
+  });
+
+  it('of a container come back onto local unless another storage is named', async () => {
+    await makeContainer(test, 160, { mp0: 'local-zfs:1,mp=/srv', description: 'x' });
+    expect(await test.root.run('POST', '/nodes/lab1/vzdump', { vmid: 160, storage: 'local', compress: 'zstd' })).toBe(
+      'OK',
+    );
+    const volid = String((await archives(160))[0]?.volid);
+    const restore = (values: Values) => test.root.run('POST', LXC, { restore: 1, ostemplate: volid, ...values });
+    expect(await restore({ vmid: 161 })).toBe('OK');
+    expect(await config(`${LXC}/161`)).toMatchObject({
+      rootfs: 'local:161/vm-161-disk-0.raw,size=1G',
+      hostname: 'ct160',
+      unprivileged: 1,
+      description: 'x\n',
+    });
+    expect(await restore({ vmid: 161, storage: 'local-zfs', force: 1 })).toBe('OK');
+    expect((await config(`${LXC}/161`)).rootfs).toBe('local-zfs:subvol-161-disk-0,size=1G');
+    await test.root.run('POST', `${LXC}/161/status/start`);
+    expect(await reason('POST', LXC, { vmid: 161, restore: 1, force: 1, ostemplate: volid })).toEqual([
+      500,
+      "can't overwrite running container",
+    ]);
+    await test.root.run('POST', `${LXC}/161/status/stop`);
+    await drop(`${LXC}/160`, `${LXC}/161`);
+  });
+
+  it('are pruned by a policy, shown first and then done, the protected ones spared', async () => {
+    const path = '/nodes/lab1/storage/local/prunebackups';
+    expect(await reason('GET', path)).toEqual([500, "no prune-backups options configured for storage 'local'"]);
+    await makeMachine(test, 170);
+    for (let index = 0; index < 2; index += 1) {
+      await test.root.run('POST', '/nodes/lab1/vzdump', { vmid: 170, storage: 'local' });
+      await new Promise((resolve) => setTimeout(resolve, 1010));
+    }
+    const marks = (await test.root.data('GET', path, { 'prune-backups': 'keep-last=1', vmid: 170 })) as Values[];
+    expect(new Set(marks.map((row) => row.mark))).toEqual(new Set(['keep', 'remove']));
+    const upid = await test.root.data('DELETE', `${path}?prune-backups=keep-last%3D1&vmid=170`);
+    expect(upid).toContain(':prunebackups:170@local:');
+    expect(await test.root.exitOf(upid)).toBe('OK');
+    expect(await archives(170)).toHaveLength(1);
+    const all = (await test.root.data('GET', path, { 'prune-backups': 'keep-last=1' })) as Values[];
+    expect(all.find((row) => row.vmid === 150)?.mark).toBe('protected');
+    await drop(`${QEMU}/170`);
+  });
+});

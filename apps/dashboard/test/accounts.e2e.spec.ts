@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { CLIENT, OutsideProvider } from '../../control-plane/test/accounts/outside-provider.js';
 import { freePort } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
+import { axeFindings } from './axe.js';
 import { press, tabTo, type } from './keyboard.js';
 
 /** Ways in, in a real browser with a device of its own (WebAuthn's virtual authenticator) and a real identity provider. */
@@ -14,8 +15,6 @@ const story = existsSync('/usr/bin/chromium') ? describe : describe.skip;
 if (!existsSync('/usr/bin/chromium'))
   process.stderr.write('SKIPPED: passkeys and providers in a browser need Chromium (infra/setup/setup.sh)\n');
 
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 const PASSWORD = 'correct horse battery';
 const CLI = resolve('dist/apps/cli/src/main.js');
 
@@ -308,17 +307,7 @@ story('ways in', () => {
               await at.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
             }
             if (width === 1024) continue;
-            await at.evaluate(AXE);
-            const { violations } = await at.evaluate(
-              async (tags) =>
-                (
-                  globalThis as unknown as {
-                    axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-                  }
-                ).axe.run({ runOnly: tags }),
-              RULES,
-            );
-            for (const { id, nodes } of violations) findings.push(`${where}: ${id} ${nodes[0]?.html.slice(0, 200)}`);
+            findings.push(...(await axeFindings(at)).map((finding) => `${where}: ${finding}`));
           }
           await own.close();
           await stranger.close();

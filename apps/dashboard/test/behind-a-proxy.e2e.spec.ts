@@ -8,6 +8,7 @@ import { freePort } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
 import { privatePostgres, privateRedis } from '../../control-plane/test/engine/private-servers.js';
 import { WrittenRun } from '../../control-plane/test/engine/written-run.js';
+import { axeFindings } from './axe.js';
 import { PathProxy } from './path-proxy.js';
 
 /**
@@ -18,8 +19,6 @@ const possible = existsSync('/usr/bin/chromium');
 const story = possible ? describe : describe.skip;
 if (!possible) process.stderr.write('SKIPPED: the pages behind a proxy need Chromium (infra/setup/setup.sh)\n');
 
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 const PASSWORD = 'correct horse battery';
 const STEPS = 300;
 
@@ -85,16 +84,7 @@ story('the dashboard behind a reverse proxy under a path', () => {
     const numbers = texts.map((text) => Number(/<b>(\d+)<\/b>/.exec(text)?.[1]));
     expect(numbers).toEqual(numbers.map((_, at) => written - numbers.length + at));
   };
-  const barriers = async (): Promise<unknown[]> => {
-    await page.evaluate(AXE);
-    return page.evaluate(
-      (rules) =>
-        (globalThis as never as { axe: { run: (on: unknown, how: unknown) => Promise<{ violations: unknown[] }> } }).axe
-          .run(document, { runOnly: rules })
-          .then(({ violations }) => violations),
-      RULES,
-    );
-  };
+  const barriers = (): Promise<readonly string[]> => axeFindings(page);
   const lost = () => page.getByText('The connection to the control plane is lost');
 
   beforeAll(async () => {

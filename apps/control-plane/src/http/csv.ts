@@ -1,4 +1,4 @@
-import { csvLine } from '../domain/audit/audit-export.js';
+import { csvLine } from '../domain/csv-line.js';
 
 /** Rows as RFC 4180 text, the columns' names first. */
 export const toCsv = <K extends string>(

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { SMTPServer } from 'smtp-server';
+import { axeFindings } from '../../../dashboard/test/axe.js';
 import { eventually } from '../engine/eventually.js';
 import { trustingBrowser } from './trusting-browser.js';
 
@@ -17,7 +18,6 @@ const possible = existsSync('/usr/bin/chromium') && existsSync('/usr/lib/postgre
 const story = possible ? describe : describe.skip;
 if (!possible) process.stderr.write('SKIPPED: needs Chromium and PostgreSQL (infra/setup/setup.sh)\n');
 
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
 const PASSWORD = 'correct horse battery';
 const NAME = 'bastide.town.example';
 const MAIN = resolve('dist/apps/control-plane/src/main.js');
@@ -127,11 +127,7 @@ story('a control plane that others reach', () => {
       for (const width of [1440, 390]) {
         await page.setViewportSize({ width, height: 900 });
         await page.waitForTimeout(250);
-        await page.evaluate(AXE);
-        const found = await page.evaluate(
-          `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(({ violations }) =>
-             violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`,
-        );
+        const found = await axeFindings(page);
         expect([name, colorScheme, width, found]).toEqual([name, colorScheme, width, []]);
         expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
         if (folder) {

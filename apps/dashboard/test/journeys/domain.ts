@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { Person } from '../../../control-plane/test/e2e/person.js';
+import { axeFindings } from '../axe.js';
 import type { Day } from '../day.js';
 import { press, type } from '../keyboard.js';
 
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 const FROM = 'demo.test';
 
 /**
@@ -93,7 +91,7 @@ async function violations(
   page: Page,
   path: string,
   prepare: (seen: Page) => Promise<unknown> = async () => undefined,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   const storageState = await page.context().storageState();
   const own = await page
     .context()
@@ -104,14 +102,7 @@ async function violations(
     await seen.goto(new URL(path, page.url()).href);
     await seen.locator('main h1').first().waitFor();
     await prepare(seen);
-    await seen.evaluate(AXE);
-    return await seen.evaluate(async (tags) => {
-      const { axe } = globalThis as unknown as {
-        axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations: found } = await axe.run({ runOnly: tags });
-      return found.map(({ id, nodes }) => `${id} ${nodes[0]?.html.slice(0, 200)}`);
-    }, RULES);
+    return await axeFindings(seen);
   } finally {
     await own.close();
   }

@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import { axeFindings } from '../axe.js';
 import type { Day } from '../day.js';
-
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 
 /** Each look: size, scheme, language, and whether axe examines it (the middle width has the layout of the wide one). */
 const LOOKS = [
@@ -75,7 +71,7 @@ export function screens(day: Day): void {
             const file = `${name}-${width}-${colorScheme}-${language}.png`;
             await page.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
           }
-          if (examined) findings.push(...(await examine(page)).map((finding) => `${where}: ${finding}`));
+          if (examined) findings.push(...(await axeFindings(page)).map((finding) => `${where}: ${finding}`));
         }
         await own.close();
       };
@@ -95,18 +91,4 @@ export function screens(day: Day): void {
 async function installPlan(day: Day): Promise<string> {
   const plan = (await day.demo.cli('plan', 'memo', '--name', 'looked-at')).json();
   return `/plans/${plan.id}`;
-}
-
-async function examine(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(
-    async (tags) =>
-      (
-        globalThis as unknown as {
-          axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-        }
-      ).axe.run({ runOnly: tags }),
-    RULES,
-  );
-  return violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html.slice(0, 200)}`);
 }

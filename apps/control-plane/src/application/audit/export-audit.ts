@@ -1,13 +1,13 @@
 import { type AuditHead, EMPTY_CHAIN } from '../../domain/audit/audit-chain.js';
 import {
   CSV_COLUMNS,
-  csvLine,
   csvRow,
   type ExportFacts,
   type ExportFormat,
   exportSealText,
   jsonLine,
 } from '../../domain/audit/audit-export.js';
+import { csvLine } from '../../domain/csv-line.js';
 import type { Clock } from '../clock.port.js';
 import type { AuditFilter, AuditLog } from './audit-log.port.js';
 

@@ -102,7 +102,7 @@ story('ways in', () => {
     await page.getByRole('heading', { name: 'Sign in to Bastide' }).waitFor();
   };
   const typeIn = async (name: string) => {
-    await page.getByLabel(/^Name/).fill(name);
+    await page.getByRole('textbox', { name: /^Name/ }).fill(name);
     await page.getByLabel('Password').first().fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   };

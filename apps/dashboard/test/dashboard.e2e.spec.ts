@@ -5,6 +5,7 @@ import { domain } from './journeys/domain.js';
 import { drift } from './journeys/drift.js';
 import { firstRun } from './journeys/first-run.js';
 import { hostile } from './journeys/hostile.js';
+import { identity } from './journeys/identity.js';
 import { install } from './journeys/install.js';
 import { interruptions } from './journeys/interruptions.js';
 import { remove } from './journeys/remove.js';
@@ -37,6 +38,7 @@ story('the dashboard', () => {
   screens(day);
   change(day);
   domain(day);
+  identity(day);
   interruptions(day);
   remove(day);
   terminal(day);

@@ -36,7 +36,13 @@ describe('a provider with an authority of its own', () => {
             scopes_supported: ['openid'],
           };
           response.end(JSON.stringify(metadata));
-        } else response.writeHead(400).end(JSON.stringify({ error: 'invalid_grant' }));
+        } else {
+          // As providers do that compare what they get without decoding it.
+          const known = request.headers.authorization === `Basic ${btoa('town-dashboard:s-1.2_3')}`;
+          response
+            .writeHead(known ? 400 : 401)
+            .end(JSON.stringify({ error: known ? 'invalid_grant' : 'invalid_client' }));
+        }
       },
     );
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -51,8 +57,8 @@ describe('a provider with an authority of its own', () => {
   const found = async (more: { caCertificate?: string; connectTo?: string }): Promise<string> => {
     const access = {
       issuer,
-      clientId: 'bastide',
-      clientSecret: 's',
+      clientId: 'town-dashboard',
+      clientSecret: 's-1.2_3',
       scopes: ['openid'],
       groupsClaim: 'groups',
       ...more,

@@ -133,7 +133,7 @@ export class OpenidProviderClient implements ProviderClient {
         ...(issuer.protocol === 'http:' && loopback ? { execute: [oidc.allowInsecureRequests] } : {}),
       });
     try {
-      const found = await discover(clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret));
+      const found = await discover(clientSecret === undefined ? oidc.None() : basic(clientSecret));
       const ways = found.serverMetadata().token_endpoint_auth_methods_supported;
       // Basic is what a provider takes that does not say otherwise (OpenID Connect Discovery §3).
       const posts = clientSecret !== undefined && ways?.includes('client_secret_post') === true;
@@ -160,6 +160,17 @@ export class OpenidProviderClient implements ProviderClient {
     throw providerProblem(new Error(`the provider sends people to ${url.protocol}`), access);
   }
 }
+
+/**
+ * Client id and secret as RFC 6749 §2.3.1 wants them in the header, and no character more encoded than that: the library
+ * encodes dashes and dots too, and LemonLDAP::NG 2.16 compares what it gets without decoding it.
+ */
+const basic =
+  (secret: string): oidc.ClientAuth =>
+  (_server, { client_id: id }, _body, headers) => {
+    const encoded = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1);
+    headers.set('authorization', `Basic ${Buffer.from(`${encoded(id)}:${encoded(secret)}`).toString('base64')}`);
+  };
 
 const isUnauthorized = (error: unknown): boolean =>
   error instanceof oidc.WWWAuthenticateChallengeError || (error as { status?: number } | undefined)?.status === 401;

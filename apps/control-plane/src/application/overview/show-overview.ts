@@ -84,12 +84,13 @@ export class ShowOverview {
         // An instance that was removed since leaves its looks behind.
         const names = new Set(view.instances.map((instance) => instance.name));
         const looks = (newest.get(stack.id) ?? []).filter((look) => names.has(look.instance));
+        const hasGuests = view.instances.some((instance) => instance.guests.length > 0);
         const checkedAt = Math.max(0, ...looks.map((look) => look.at));
         const blueprint = content.blueprints.findLast(({ name }) => name === stack.blueprint.name);
         return {
           stack,
           title: blueprint?.title ?? stack.blueprint.name,
-          health: healthOf(stack, stackHealth(run, looks)),
+          health: healthOf(stack, stackHealth(run, looks, hasGuests)),
           ...(checkedAt > 0 ? { checkedAt } : {}),
           failingChecks: looks.filter((look) => !look.healthy).length,
           ...(run ? { latestRun: run } : {}),

@@ -19,4 +19,10 @@ describe('health of a stack in one word', () => {
   ])('%s', (_, run, looks, health) => {
     expect(stackHealth(run, looks)).toBe(health);
   });
+
+  it('of a stack without guests is that of its run: there is nothing to look at', () => {
+    expect(stackHealth({ state: 'succeeded', finishedAt: 4 }, [], false)).toBe('healthy');
+    expect(stackHealth({ state: 'failed', finishedAt: 4 }, [], false)).toBe('failed');
+    expect(stackHealth(undefined, [], false)).toBe('unknown');
+  });
 });

@@ -21,14 +21,18 @@ const BY_RUN: Readonly<Record<RunState, StackHealth | undefined>> = {
   left: undefined,
 };
 
-/** Newest look of each instance's guest in; one word out. A look from before the end of the newest run says nothing. */
+/**
+ * Newest look of each instance's guest in; one word out. A look from before the end of the newest run says nothing. What has
+ * no guest has nothing to look at: it is well when its run was.
+ */
 export function stackHealth(
   run: { readonly state: RunState; readonly finishedAt?: number } | undefined,
   looks: readonly CheckLook[],
+  hasGuests = true,
 ): StackHealth {
   const byRun = run && BY_RUN[run.state];
   if (byRun) return byRun;
   const fresh = looks.filter((look) => look.at >= (run?.finishedAt ?? 0));
-  if (fresh.length === 0) return 'unknown';
+  if (fresh.length === 0) return run && !hasGuests ? 'healthy' : 'unknown';
   return fresh.every((look) => look.healthy) ? 'healthy' : 'failing';
 }

@@ -1961,6 +1961,12 @@ export interface components {
         };
         RunStepDto: {
             id: string;
+            /**
+             * @description A hook by its own name: hook.install.
+             * @example guest.create
+             */
+            kind: string;
+            subject: string;
             label: string;
             /** @enum {string} */
             state: "waiting" | "ready" | "running" | "retrying" | "succeeded" | "failed" | "blocked" | "cancelled" | "quarantined" | "undone";

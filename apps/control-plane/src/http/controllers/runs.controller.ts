@@ -26,11 +26,12 @@ import type { PlanStore } from '../../application/plans/plan-store.port.js';
 import type { RunControl } from '../../application/runs/run-control.js';
 import type { RunStore } from '../../application/runs/run-store.port.js';
 import type { RunId, StackId, StepId } from '../../domain/ids.js';
+import type { PlannedStep } from '../../domain/plan/plan.js';
 import { Refusal } from '../../domain/problem.js';
 import { Actor, Acts, type PrincipalRequest, Sees, type SeesSite } from '../acts.js';
 import { toCsv } from '../csv.js';
 import { EntriesQueryDto, RetryRequestDto, RunQueryDto } from '../dto/requests.js';
-import { ProblemDto, RunDetailDto, RunDto, RunEntryDto } from '../dto/responses.js';
+import { ProblemDto, RunDetailDto, RunDto, RunEntryDto, type RunStepDto } from '../dto/responses.js';
 import { EventStream } from '../event-stream.js';
 import { Needs } from '../needs.js';
 import { runBundle } from '../run-bundle.js';
@@ -110,7 +111,7 @@ export class RunsController {
         return {
           ...shown,
           after: [...step.after],
-          label: planned.get(step.id)?.label ?? step.id,
+          ...namesOf(planned.get(step.id), step.id),
           layer: planned.get(step.id)?.layer ?? 0,
         };
       }),
@@ -197,6 +198,13 @@ export class RunsController {
   undo(@Param('id') id: string, @Actor() actor: string): Promise<RunDto> {
     return this.control.undo(id as RunId, actor);
   }
+}
+
+/** A step in words, and what others make words of in another language. */
+function namesOf(planned: PlannedStep | undefined, id: string): Pick<RunStepDto, 'kind' | 'subject' | 'label'> {
+  if (!planned) return { kind: '', subject: id, label: id };
+  const { step, subject, label } = planned;
+  return { kind: step.kind === 'hook.run' ? `hook.${step.hook}` : step.kind, subject, label };
 }
 
 const unknownRun = (id: string): Refusal =>

@@ -98,6 +98,8 @@ export class RunDto {
 
 export class RunStepDto {
   @ApiProperty() id!: string;
+  @ApiProperty({ example: 'guest.create', description: 'A hook by its own name: hook.install.' }) kind!: string;
+  @ApiProperty() subject!: string;
   @ApiProperty() label!: string;
   @ApiProperty({ enum: STEP_STATES }) state!: string;
   @ApiProperty({ type: [String] }) after!: string[];

@@ -7,7 +7,7 @@ import { formatDuration } from '../../components/formats.js';
 import { Loading } from '../../components/loading.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
-import { stepLabel } from '../../components/step-label.js';
+import { kindOf, stepLabel } from '../../components/step-label.js';
 
 const LayerGraph = lazy(async () => ({ default: (await import('../../components/layer-graph.js')).LayerGraph }));
 
@@ -24,7 +24,7 @@ export function Steps({ of }: { of: Dto<'PlanDto'> }) {
     () =>
       of.steps.map((step) => ({
         id: step.id,
-        label: stepLabel(label, step),
+        label: stepLabel(label, { ...step, kind: kindOf(step.step) }),
         about: formatDuration(step.weightMs),
         layer: step.layer,
         ...(longest.has(step.id) ? { colour: 'bastide' } : {}),
@@ -75,7 +75,7 @@ export function Steps({ of }: { of: Dto<'PlanDto'> }) {
                   <Table.Tr key={step.id}>
                     <Table.Td>{step.layer + 1}</Table.Td>
                     <Table.Td>
-                      <ForeignText>{stepLabel(label, step)}</ForeignText>
+                      <ForeignText>{stepLabel(label, { ...step, kind: kindOf(step.step) })}</ForeignText>
                     </Table.Td>
                     <Table.Td>{formatDuration(step.weightMs)}</Table.Td>
                   </Table.Tr>

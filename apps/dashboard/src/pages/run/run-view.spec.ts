@@ -1,6 +1,16 @@
 import { applyEvent, LogLines, MOST_LINES, percentOf, type RunStep, ShownLines } from './run-view.js';
 
-const step: RunStep = { id: 'a', label: 'A', state: 'waiting', after: [], layer: 0, weightMs: 1000, attempt: 0 };
+const step: RunStep = {
+  id: 'a',
+  kind: 'guest.start',
+  subject: 'a',
+  label: 'A',
+  state: 'waiting',
+  after: [],
+  layer: 0,
+  weightMs: 1000,
+  attempt: 0,
+};
 const entry = (seq: number, event: { type: string; [key: string]: unknown }) => ({
   seq,
   at: seq * 100,

@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import { followEvents, type StreamState } from '../../api/follow-events.js';
 import { type Problem, toProblem } from '../../api/problem.js';
 import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
+import { stepLabel } from '../../components/step-label.js';
 import { applyEvent, type Entry, LogLines, type RunStep } from './run-view.js';
 
 /** A run as the screen shows it: asked for once, then kept up to date by its stream. */
@@ -36,15 +38,22 @@ export function useRun(id: string) {
   /** The same array until a step changes: what shows the steps is not drawn anew for every log line. */
   const list = useRef<readonly RunStep[] | undefined>(undefined);
   const seen = useRef(0);
+  const { t } = useTranslation('steps');
+  const named = useRef(t);
   const detail = query.data;
   const { refetch } = query;
   // A retry of a run that had ended makes its log grow again: then it is followed again.
   const state = detail?.run.state;
   const open = state !== undefined && !SETTLED.has(state);
 
-  if (detail && (detail.run.lastSeq > seen.current || steps.current.size === 0)) {
-    seen.current = detail.run.lastSeq;
-    steps.current = new Map(detail.steps.map((step) => [step.id, step]));
+  // Another language names the steps anew.
+  if (detail && (detail.run.lastSeq > seen.current || steps.current.size === 0 || named.current !== t)) {
+    const fresh = detail.run.lastSeq >= seen.current;
+    const shown = fresh ? detail.steps : [...steps.current.values()];
+    const words = new Map(detail.steps.map((step) => [step.id, stepLabel(t, step)]));
+    steps.current = new Map(shown.map((step) => [step.id, { ...step, label: words.get(step.id) ?? step.label }]));
+    seen.current = Math.max(seen.current, detail.run.lastSeq);
+    named.current = t;
     list.current = undefined;
   }
 

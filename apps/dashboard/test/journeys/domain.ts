@@ -55,7 +55,7 @@ export function domain(day: Day): void {
       await main().getByRole('button', { name: 'Apply' }).click();
       await page().waitForURL('**/runs/**');
       await day.runEnds('succeeded', 5);
-      await main().getByRole('link', { name: 'to the stack' }).click();
+      await page().goto(day.team);
       await main().getByRole('link', { name: /Wiki/ }).first().waitFor();
       const link = await main().getByRole('link', { name: /Wiki/ }).first().getAttribute('href');
       expect(link).toBe('https://wiki.village.example');

@@ -3,9 +3,10 @@ import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { movedSite, movedStack } from '../../domain/site/domain-change.js';
 import type { Site } from '../../domain/site/site.js';
 import type { ObservedSubstrate } from '../../domain/stack/observed.js';
-import type { Orders, WantedStack } from '../../domain/stack/stack.js';
+import type { Orders, RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock, NewId } from '../clock.port.js';
+import { withTrueSizes } from '../stacks/guest-sizes.js';
 import type { StackStore } from '../stacks/stack-store.port.js';
 import type { Substrates } from '../substrates/substrate.port.js';
 import type { PlanStore } from './plan-store.port.js';
@@ -44,11 +45,12 @@ export async function gatherPlanInput(
   orders?: Orders,
 ): Promise<PlanInput> {
   const domain = orders?.domain;
-  const [recorded, catalogue, durations, observed, stacks] = await Promise.all([
-    world.stacks.recorded(site.name),
+  const recorded = await world.stacks.recorded(site.name);
+  const touched = recorded.guests.filter(({ stack }) => domain !== undefined || stack === wanted.id);
+  const [catalogue, durations, observed, stacks] = await Promise.all([
     world.catalogue.load(),
     world.plans.medianDurations(site.name),
-    observeAll(world, site),
+    observeAll(world, site, touched),
     domain ? world.stacks.listStacks(site.name) : [],
   ]);
   return {
@@ -73,17 +75,23 @@ export async function gatherPlanInput(
   };
 }
 
-async function observeAll(world: PlanWorld, site: Site): Promise<Record<string, ObservedSubstrate>> {
+async function observeAll(
+  world: PlanWorld,
+  site: Site,
+  touched: readonly RecordedGuest[],
+): Promise<Record<string, ObservedSubstrate>> {
   const observed: Record<string, ObservedSubstrate> = {};
   await Promise.all(
     Object.keys(site.substrates).map(async (name) => {
       const substrate = await world.substrates.get(site.name, name);
       try {
-        observed[name] = await substrate.observe({
+        const context = {
           signal: AbortSignal.timeout(OBSERVE_MS),
           deadline: world.clock.now() + OBSERVE_MS,
           fence: async () => undefined,
-        });
+        };
+        const own = touched.filter((guest) => guest.substrate === name);
+        observed[name] = await withTrueSizes(substrate, await substrate.observe(context), own, context);
       } catch (error) {
         if (!(error instanceof WorldFailure)) throw error;
         throw new Refusal({

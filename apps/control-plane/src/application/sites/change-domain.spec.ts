@@ -29,7 +29,12 @@ function given(planning: Planning, stacks: readonly WantedStack[], site: Site = 
       makeAndPut: async (_site: string, _until: number, make: () => Promise<unknown>) => make(),
       medianDurations: async () => ({}),
     },
-    substrates: { get: async () => ({ observe: async () => planning.world.observed.lab1 ?? observedLab() }) },
+    substrates: {
+      get: async () => ({
+        observe: async () => planning.world.observed.lab1 ?? observedLab(),
+        guestSettings: async () => undefined,
+      }),
+    },
     catalogue: { load: async () => CATALOGUE },
     clock: { now: () => 1_700_000_000_000 },
     newId,

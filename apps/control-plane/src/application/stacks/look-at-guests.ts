@@ -12,8 +12,9 @@ import {
 import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
 import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
 import type { Clock } from '../clock.port.js';
-import type { CallContext, Substrate, Substrates } from '../substrates/substrate.port.js';
+import type { CallContext, Substrates } from '../substrates/substrate.port.js';
 import type { DriftBook } from './drift-book.port.js';
+import { AT_ONCE, settingsOf } from './guest-sizes.js';
 import type { StackStore } from './stack-store.port.js';
 
 export interface SeenDrift extends Drift {
@@ -44,8 +45,6 @@ export interface Look {
 const AT_REST: ReadonlySet<string> = new Set(['status', 'startsAtBoot']);
 
 const LOOK_MS = 20_000;
-/** Guests asked at the same time. */
-const AT_ONCE = 8;
 
 /**
  * The guests of a stack as their substrate shows them now, and where that differs from the record. A substrate that does
@@ -160,18 +159,3 @@ const answered =
       ...(word ? { ignored: { reason: word.reason, by: word.by, at: word.at } } : {}),
     };
   };
-
-/** A guest on a node that has just gone is shown by what the overview says of it. */
-async function settingsOf(
-  substrate: Substrate,
-  { id, spec }: RecordedGuest,
-  { vmid, node }: ObservedGuest,
-  context: CallContext,
-): Promise<GuestSettings | undefined> {
-  try {
-    return await substrate.guestSettings(id, { vmid, node, kind: spec.kind }, context);
-  } catch (error) {
-    if (error instanceof WorldFailure) return undefined;
-    throw error;
-  }
-}

@@ -54,6 +54,8 @@ export class AnsweringServer {
       run,
       steps: Array.from({ length: steps }, (_, at) => ({
         id: stepId(at),
+        kind: 'guest.start',
+        subject: 'guest',
         label: `Install part ${at}`,
         state: stateOf(at),
         after: at < LAYERS ? [] : [stepId(at - LAYERS)],

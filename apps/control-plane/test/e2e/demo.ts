@@ -50,7 +50,8 @@ export class Demo {
         '--lab-name',
         this.labName,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } },
+      // Without colours, which it also gives a pipe where `CI` is set: what it prints is read by the tests.
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1', ...this.env } },
     );
     this.#process = child;
     child.stdout.on('data', (data: Buffer) => (this.output += data.toString()));
@@ -87,7 +88,12 @@ export class Demo {
 
   /** The CLI with JSON output; a refusal or failed run is an answer too. */
   async cli(...words: string[]): Promise<{ code: number; text: string; json: () => any }> {
-    const env = { ...process.env, BASTIDE_STATE_DIR: this.state, BASTIDE_URL: `http://127.0.0.1:${this.port}` };
+    const env = {
+      ...process.env,
+      NO_COLOR: '1',
+      BASTIDE_STATE_DIR: this.state,
+      BASTIDE_URL: `http://127.0.0.1:${this.port}`,
+    };
     const { code, text } = await run(process.execPath, [CLI, ...words, '--output', 'json'], {
       env,
       maxBuffer: 64 * 1024 * 1024,

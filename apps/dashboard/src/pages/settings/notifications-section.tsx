@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Alert, Badge, Button, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +7,8 @@ import { toProblem } from '../../api/problem.js';
 import { every, queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
+import { Dialog } from '../../components/dialog.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
@@ -102,7 +104,7 @@ export function NotificationsSection() {
       <Section title={t('deliveries')}>
         <Deliveries queryKey={[...KEY, 'deliveries']} />
       </Section>
-      <Modal
+      <Dialog
         opened={editing !== undefined}
         onClose={close}
         size="lg"
@@ -118,27 +120,15 @@ export function NotificationsSection() {
             }}
           />
         ) : null}
-      </Modal>
-      <Modal
-        opened={leaving !== undefined}
+      </Dialog>
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removeTitle', { name })}
+        text={t('removeText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removeTitle', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removeText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }

@@ -9,6 +9,7 @@ import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
@@ -134,26 +135,14 @@ export function PeopleSection({ own }: { own: string }) {
           }}
         />
       </Dialog>
-      <Dialog
-        opened={leaving !== undefined}
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removePerson', { name })}
+        text={t('removePersonText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removePerson', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removePersonText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Dialog>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }

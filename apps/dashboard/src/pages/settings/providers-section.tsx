@@ -9,6 +9,7 @@ import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
@@ -157,27 +158,14 @@ export function ProvidersSection() {
           />
         )}
       </Dialog>
-      <Dialog
-        opened={leaving !== undefined}
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removeTitle', { name })}
+        text={t('removeText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removeTitle', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removeText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              data-autofocus
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Dialog>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }

@@ -173,7 +173,7 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
                 <Text size="sm" c="dimmed" aria-live="polite">
                   <NeedsLine of={needs} />
                 </Text>
-                <Room site={site} needs={needs} />
+                {needs.guests > 0 ? <Room site={site} needs={needs} /> : null}
               </>
             ) : null}
           </Section>

@@ -38,6 +38,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { data: session } = useSession();
   const allowed = seen.stack.state === 'present' && may(session?.account, 'operator', seen.stack.site);
   const error = live.data?.find((guest) => guest.error)?.error;
+  if (all.length === 0) return <Text c="dimmed">{t('noGuests')}</Text>;
   return (
     <Stack gap="xl">
       {error ? (

@@ -59,7 +59,7 @@ export function screens(day: Day): void {
           const where = `${path} at ${width} ${colorScheme} ${language}`;
           await page.goto(day.base + path);
           await page.locator('main h1').first().waitFor();
-          await page.waitForFunction(() => !document.querySelector('main .mantine-Loader-root'));
+          await page.waitForFunction(() => !document.querySelector('main [data-on-its-way]'));
           await page.waitForTimeout(100);
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           if (wide > 0) findings.push(`${where}: ${wide} pixels too wide`);

@@ -10,8 +10,8 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
+import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 
@@ -113,7 +113,11 @@ export function Page() {
           {t('json')}
         </Anchor>
       </Group>
-      {audit.isPending ? <Loading /> : null}
+      {audit.isPending ? (
+        <Placeholder>
+          <RowsShape count={8} />
+        </Placeholder>
+      ) : null}
       {audit.error ? <ProblemCard problem={toProblem(audit.error)} onRetry={() => void audit.refetch()} /> : null}
       {audit.data && rows.length === 0 ? <EmptyState title={t('empty.title')} text={t('empty.text')} /> : null}
       {rows.length > 0 ? (

@@ -11,6 +11,7 @@ import { layersOf } from '../../components/layers.js';
 import { Loading } from '../../components/loading.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { blueprintQuery, catalogueQuery } from './catalogue-query.js';
@@ -21,7 +22,11 @@ const LayerGraph = lazy(async () => ({ default: (await import('../../components/
 /** A blueprint: what it is made of, what leans on what, what it takes. */
 export function Page() {
   const { name = '' } = useParams();
-  return <Answer of={useQuery(blueprintQuery(name))}>{(blueprint) => <Blueprint of={blueprint} />}</Answer>;
+  return (
+    <Answer of={useQuery(blueprintQuery(name))} placeholder={<PagePlaceholder />}>
+      {(blueprint) => <Blueprint of={blueprint} />}
+    </Answer>
+  );
 }
 
 function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {

@@ -13,6 +13,7 @@ import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
+import { CardsShape, Placeholder, SectionShape } from '../../components/placeholder.js';
 import { Section } from '../../components/section.js';
 import { catalogueQuery } from './catalogue-query.js';
 import { byName, picturesOf } from './modules.js';
@@ -76,7 +77,19 @@ export function Page() {
           </>
         )}
       </Group>
-      <Answer of={catalogue}>
+      <Answer
+        of={catalogue}
+        placeholder={
+          <Placeholder>
+            <SectionShape>
+              <CardsShape count={3} lines={3} />
+            </SectionShape>
+            <SectionShape>
+              <CardsShape count={6} lines={4} />
+            </SectionShape>
+          </Placeholder>
+        }
+      >
         {(data) => (
           <Found
             data={data}

@@ -11,6 +11,7 @@ import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes } from '../../components/formats.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { catalogueQuery } from './catalogue-query.js';
 import { byName } from './modules.js';
@@ -21,7 +22,7 @@ export function Page() {
   const { t } = useTranslation('catalogue');
   const { name = '' } = useParams();
   return (
-    <Answer of={useQuery(catalogueQuery)}>
+    <Answer of={useQuery(catalogueQuery)} placeholder={<PagePlaceholder />}>
       {(data) => {
         const found = byName(data.modules).find(({ newest }) => newest.name === name);
         const users = data.blueprints.filter((one) => one.modules.includes(name));

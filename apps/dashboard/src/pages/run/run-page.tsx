@@ -1,7 +1,6 @@
 import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconPlugConnectedX } from '@tabler/icons-react';
-import i18next from 'i18next';
 import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -13,6 +12,7 @@ import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
 import { graphFits, LayerGraph } from '../../components/layer-graph.js';
 import { Page as Frame } from '../../components/page.js';
+import { FrameShape, HeadShape, Placeholder, SectionShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
 import { STATE_COLOURS, StateBadge } from '../../components/state-badge.js';
@@ -23,9 +23,6 @@ import { StepTable } from './step-table.js';
 import { useAct } from './use-act.js';
 import { type LiveRun, useRun } from './use-run.js';
 
-/** Beside the run itself, not after it. */
-void i18next.loadNamespaces('run');
-
 /** A run, alive: what it does, how far it is, its log, and what may be decided. */
 export function Page() {
   const { id = '' } = useParams();
@@ -34,7 +31,23 @@ export function Page() {
 
 function Run({ id }: { id: string }) {
   const run = useRun(id);
-  return <Answer of={run as never}>{(live: LiveRun) => <View live={live} />}</Answer>;
+  return (
+    <Answer of={run as never} placeholder={<Shape />}>
+      {(live: LiveRun) => <View live={live} />}
+    </Answer>
+  );
+}
+
+function Shape() {
+  return (
+    <Placeholder>
+      <HeadShape />
+      <FrameShape height={110} />
+      <SectionShape>
+        <FrameShape height={420} />
+      </SectionShape>
+    </Placeholder>
+  );
 }
 
 function View({ live }: { live: LiveRun }) {

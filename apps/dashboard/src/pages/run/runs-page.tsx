@@ -13,8 +13,8 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
 import { Page as Frame } from '../../components/page.js';
+import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
@@ -91,7 +91,11 @@ export function Page() {
           {t('csv')}
         </Anchor>
       </Group>
-      {runs.isPending ? <Loading /> : null}
+      {runs.isPending ? (
+        <Placeholder>
+          <RowsShape count={8} />
+        </Placeholder>
+      ) : null}
       {runs.error ? <ProblemCard problem={toProblem(runs.error)} onRetry={() => void runs.refetch()} /> : null}
       {runs.data && rows.length === 0 && narrowed ? (
         <EmptyState title={t('nothing.title')} text={t('nothing.text')} />

@@ -10,6 +10,7 @@ import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
@@ -29,7 +30,7 @@ export function Page() {
     refetchInterval: every(30_000),
   });
   return (
-    <Answer of={site}>
+    <Answer of={site} placeholder={<PagePlaceholder />}>
       {(seen) => (
         <Frame title={seen.name} about={t('line', { domain: seen.domain, count: seen.stacks })}>
           {seen.substrates.map((substrate) => (

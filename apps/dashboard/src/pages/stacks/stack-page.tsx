@@ -5,6 +5,7 @@ import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
 import { Checks } from './checks.js';
 import { Configuration } from './configuration.js';
 import { Guests } from './guests.js';
@@ -23,7 +24,7 @@ export function Page() {
   const { data: session } = useSession();
   const stack = useStack(id);
   return (
-    <Answer of={stack}>
+    <Answer of={stack} placeholder={<PagePlaceholder />}>
       {(seen) => {
         const admin = may(session?.account, 'admin', seen.stack.site);
         const shown = TABS.filter((name) => name !== 'secrets' || admin);

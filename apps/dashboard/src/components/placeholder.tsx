@@ -3,6 +3,9 @@ import type { ReactNode } from 'react';
 import cards from './cards.module.css';
 import { useOnItsWay } from './on-its-way.js';
 
+/** The window of a graph (layer-graph.module.css) with its buttons below. */
+const GRAPH_PX = 391;
+
 /** The room of what is on its way, in its shape: when it comes, nothing jumps. It is looked at only, ears have {@link useOnItsWay}. */
 export function Placeholder({ children }: { children: ReactNode }) {
   useOnItsWay();
@@ -66,6 +69,13 @@ export function RowsShape({ count }: { count: number }) {
 
 /** A graph, a log, a chart: a frame as high as theirs. */
 export const FrameShape = ({ height }: { height: number }) => <Skeleton height={height} radius="md" />;
+
+/** A graph whose code is on its way. */
+export const GraphPlaceholder = () => (
+  <Placeholder>
+    <FrameShape height={GRAPH_PX} />
+  </Placeholder>
+);
 
 /** A page's head, where not even its title is known. */
 export function HeadShape() {

@@ -13,10 +13,10 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
+import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
 import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import { useSites } from '../sites/use-sites.js';
 
@@ -112,44 +112,36 @@ export function Page() {
         />
       ) : null}
       {rows.length > 0 ? (
-        <Scroll label={t('title')}>
-          <Table verticalSpacing="sm" highlightOnHover>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('what')}</Table.Th>
-                <Table.Th>{t('state')}</Table.Th>
-                <Table.Th>{t('site')}</Table.Th>
-                <Table.Th>{t('who')}</Table.Th>
-                <Table.Th>{t('from')}</Table.Th>
-                <Table.Th>{t('when')}</Table.Th>
-                <Table.Th>{t('time')}</Table.Th>
+        <ListTable
+          label={t('title')}
+          heads={[t('what'), t('state'), t('site'), t('who'), t('from'), t('when'), t('time')]}
+          verticalSpacing="sm"
+          highlightOnHover
+        >
+          <Table.Tbody>
+            {rows.map((run) => (
+              <Table.Tr key={run.id}>
+                <Table.Td>
+                  <Link to={paths.run(run.id)}>
+                    <ForeignText>
+                      {t('run:title', { operation: t(`run:operation.${run.operation}`), stack: run.stackName })}
+                    </ForeignText>
+                  </Link>
+                </Table.Td>
+                <Table.Td>
+                  <StateBadge state={run.state} size="sm" />
+                </Table.Td>
+                <Table.Td>{run.site}</Table.Td>
+                <Table.Td>
+                  <ForeignText>{run.actor}</ForeignText>
+                </Table.Td>
+                <Table.Td>{run.address ?? '–'}</Table.Td>
+                <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
+                <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {rows.map((run) => (
-                <Table.Tr key={run.id}>
-                  <Table.Td>
-                    <Link to={paths.run(run.id)}>
-                      <ForeignText>
-                        {t('run:title', { operation: t(`run:operation.${run.operation}`), stack: run.stackName })}
-                      </ForeignText>
-                    </Link>
-                  </Table.Td>
-                  <Table.Td>
-                    <StateBadge state={run.state} size="sm" />
-                  </Table.Td>
-                  <Table.Td>{run.site}</Table.Td>
-                  <Table.Td>
-                    <ForeignText>{run.actor}</ForeignText>
-                  </Table.Td>
-                  <Table.Td>{run.address ?? '–'}</Table.Td>
-                  <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
-                  <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       ) : null}
       {runs.hasNextPage ? (
         <Group justify="center">

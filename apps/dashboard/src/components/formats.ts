@@ -13,7 +13,8 @@ export function formatBytes(bytes: number): string {
   const units = currentLanguage() === 'fr' ? OCTETS : BYTES;
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
+  // What would be told as 1,024 of a unit is one of the next.
+  while (Math.round(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }

@@ -123,7 +123,7 @@ export function Page() {
       {rows.length > 0 ? (
         <ListTable
           label={t('title')}
-          heads={[t('when'), t('field.actor'), t('field.action'), t('subject'), t('outcome'), t('from')]}
+          heads={[t('when'), t('field.actor'), t('field.action'), t('subject'), t('outcome')]}
           verticalSpacing={6}
         >
           <Table.Tbody>
@@ -133,8 +133,8 @@ export function Page() {
                 <Table.Td>
                   <Stack gap={0}>
                     <ForeignText>{row.actor}</ForeignText>
-                    <Text size="xs" c="dimmed">
-                      {t(`kind.${row.actorKind}`)}
+                    <Text size="xs" c="dimmed" className={cards['moment'] ?? ''}>
+                      {[t(`kind.${row.actorKind}`), row.address].filter(Boolean).join(' · ')}
                     </Text>
                   </Stack>
                 </Table.Td>
@@ -151,7 +151,6 @@ export function Page() {
                     {t(row.outcome)}
                   </Badge>
                 </Table.Td>
-                <Table.Td>{row.address ?? ''}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

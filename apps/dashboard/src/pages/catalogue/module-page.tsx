@@ -7,6 +7,7 @@ import { Problem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes } from '../../components/formats.js';
 import { ModuleIcon } from '../../components/module-icon.js';
@@ -116,12 +117,14 @@ function Module({
       about={<ForeignText>{of.summary}</ForeignText>}
       picture={<ModuleIcon name={of.name} icon={of.icon} size={48} />}
     >
-      <Table className="surface" style={{ overflowWrap: 'anywhere' }}>
+      <Table className="surface">
         <Table.Tbody>
           {rows.map(([title, value]) => (
             <Table.Tr key={title}>
-              <Table.Th scope="row">{title}</Table.Th>
-              <Table.Td>{value}</Table.Td>
+              <Table.Th scope="row" className={cards['word'] ?? ''}>
+                {title}
+              </Table.Th>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

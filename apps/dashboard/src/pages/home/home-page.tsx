@@ -157,7 +157,7 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
             {data.changes.map((change) => (
               <li key={change.seq}>
                 <Text size="sm">
-                  <ActName of={change.action} />: <ForeignText limit={160}>{change.subject}</ForeignText>
+                  <ActName of={change.action} /> · <ForeignText limit={160}>{change.subject}</ForeignText>
                 </Text>
                 <Text size="xs" c="dimmed">
                   <ForeignText>{change.actor}</ForeignText> · {formatTime(change.at)}

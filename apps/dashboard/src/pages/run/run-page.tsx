@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconPlugConnectedX } from '@tabler/icons-react';
 import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } from 'react';
@@ -16,6 +16,7 @@ import { FrameShape, HeadShape, Placeholder, SectionShape } from '../../componen
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
 import { STATE_COLOURS, StateBadge } from '../../components/state-badge.js';
+import { stepLabel } from '../../components/step-label.js';
 import { FailureCard } from './failure-card.js';
 import { LogView } from './log-view.js';
 import { percentOf, type RunStep } from './run-view.js';
@@ -57,6 +58,11 @@ function View({ live }: { live: LiveRun }) {
   const [shown, setShown] = useState<'graph' | 'table'>(() => (graphFits() ? 'graph' : 'table'));
   const [chosen, setChosen] = useState<string>();
   const operation = t(`operation.${run.operation}`);
+  const { t: label } = useTranslation('steps');
+  const named = useMemo(
+    () => detail.steps.map((step) => ({ ...step, label: stepLabel(label, step) })),
+    [detail.steps, label],
+  );
   return (
     <Frame
       title={t('title', { operation, stack: run.stackName })}
@@ -64,10 +70,12 @@ function View({ live }: { live: LiveRun }) {
         <Group gap="xs">
           <StateBadge state={run.state} />
           <Text size="sm">{t('startedBy', { actor: run.actor, at: formatTime(run.createdAt) })}</Text>
-          <Link to={paths.stack(run.stack)}>{t('toStack')}</Link>
-          <a href={`${baseUrl}/api/v1/runs/${encodeURIComponent(run.id)}/bundle`} download>
+          <Anchor component={Link} to={paths.stack(run.stack)} size="sm">
+            {t('toStack')}
+          </Anchor>
+          <Anchor href={`${baseUrl}/api/v1/runs/${encodeURIComponent(run.id)}/bundle`} download size="sm">
             {t('download')}
-          </a>
+          </Anchor>
         </Group>
       }
       action={<CancelButton live={live} />}
@@ -93,7 +101,7 @@ function View({ live }: { live: LiveRun }) {
         {shown === 'graph' ? <Graph steps={steps} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
       </Section>
       <Then>
-        <LogView log={log} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+        <LogView log={log} steps={named} chosen={chosen} onChoose={setChosen} />
       </Then>
     </Frame>
   );

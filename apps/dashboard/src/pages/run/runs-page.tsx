@@ -67,14 +67,16 @@ export function Page() {
           value={state}
           onChange={(value) => setState(value as RunState | null)}
           clearable
-          w={200}
+          flex="1 1 10rem"
+          maw={240}
         />
         <TextInput
           label={t('filterWho')}
           placeholder={t('anybody')}
           value={who}
           onChange={(event) => setWho(event.currentTarget.value)}
-          w={200}
+          flex="1 1 10rem"
+          maw={240}
         />
         {(sites.data?.length ?? 0) > 1 ? (
           <Select
@@ -84,7 +86,8 @@ export function Page() {
             value={site}
             onChange={setSite}
             clearable
-            w={200}
+            flex="1 1 10rem"
+            maw={240}
           />
         ) : null}
         <Anchor href={`${baseUrl}/api/v1/runs/export?${new URLSearchParams(query)}`} download size="sm">
@@ -122,11 +125,11 @@ export function Page() {
             {rows.map((run) => (
               <Table.Tr key={run.id}>
                 <Table.Td>
-                  <Link to={paths.run(run.id)}>
+                  <Anchor component={Link} to={paths.run(run.id)} size="sm">
                     <ForeignText>
                       {t('run:title', { operation: t(`run:operation.${run.operation}`), stack: run.stackName })}
                     </ForeignText>
-                  </Link>
+                  </Anchor>
                 </Table.Td>
                 <Table.Td>
                   <StateBadge state={run.state} size="sm" />

@@ -1,4 +1,4 @@
-import { Button, Code, Group, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Button, Code, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -26,7 +26,9 @@ export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: 
         <Group gap="xs">
           <Text size="sm">{t('lastRun')}</Text>
           <StateBadge state={latestRun.state} size="sm" />
-          <Link to={paths.run(latestRun.id)}>{t('showRun')}</Link>
+          <Anchor component={Link} to={paths.run(latestRun.id)} size="sm">
+            {t('showRun')}
+          </Anchor>
         </Group>
       ) : null}
       <Section title={t('apps')}>

@@ -6,6 +6,7 @@ import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { Page as Frame } from '../../components/page.js';
 import { PagePlaceholder } from '../../components/placeholder.js';
+import { TabList } from '../../components/tab-list.js';
 import { Checks } from './checks.js';
 import { Configuration } from './configuration.js';
 import { Guests } from './guests.js';
@@ -28,6 +29,7 @@ export function Page() {
       {(seen) => {
         const admin = may(session?.account, 'admin', seen.stack.site);
         const shown = TABS.filter((name) => name !== 'secrets' || admin);
+        const open = shown.find((name) => name === tab) ?? 'overview';
         return (
           <Frame
             title={seen.stack.name}
@@ -38,19 +40,13 @@ export function Page() {
             })}
           >
             <Tabs
-              value={shown.find((name) => name === tab) ?? 'overview'}
+              value={open}
               onChange={(value) =>
                 void navigate(paths.stack(id, value === 'overview' ? undefined : (value ?? undefined)))
               }
               keepMounted={false}
             >
-              <Tabs.List mb="lg">
-                {shown.map((name) => (
-                  <Tabs.Tab key={name} value={name}>
-                    {t(`tab.${name}`)}
-                  </Tabs.Tab>
-                ))}
-              </Tabs.List>
+              <TabList names={shown} open={open} labelOf={(name) => t(`tab.${name}`)} />
               <Tabs.Panel value="overview">
                 <Overview seen={seen} admin={admin} />
               </Tabs.Panel>

@@ -1,7 +1,5 @@
-import { join } from 'node:path';
-import type { Page } from 'playwright-core';
-import { axeFindings } from '../axe.js';
 import type { Day } from '../day.js';
+import { looksAt, wearLight } from '../looks.js';
 
 /**
  * Each walk through all screens: size, language, and whether axe examines them. Its rules but one look at what is there, which
@@ -36,20 +34,13 @@ export function screens(day: Day): void {
         const page = await own.newPage();
         page.on('pageerror', (error) => findings.push(`${page.url()}: ${error.message}`));
         for (const [name, path] of paths) {
-          const told = (finding: string): unknown => findings.push(`${path} at ${width} ${language} ${finding}`);
-          await wear(page, 'light');
+          await wearLight(page);
           await page.goto(day.base + path);
           await page.locator('main h1').first().waitFor();
           await page.waitForFunction(() => !document.querySelector('main [data-on-its-way]'));
           await page.waitForTimeout(100);
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          if (wide > 0) told(`${wide} pixels too wide`);
-          await keep(page, `${name}-${width}-light-${language}`);
-          if (examined) for (const finding of await axeFindings(page)) told(finding);
-          // The dark scheme changes colours on the spot and nothing else: of all rules one looks at colours.
-          await wear(page, 'dark');
-          await keep(page, `${name}-${width}-dark-${language}`);
-          if (examined) for (const finding of await axeFindings(page, ['color-contrast'])) told(`dark ${finding}`);
+          for (const finding of await looksAt(page, `${name}-${width}-${language}`, examined))
+            findings.push(`${path} at ${width} ${language}: ${finding}`);
         }
         await own.close();
       };
@@ -89,16 +80,4 @@ async function pathsOf(day: Day): Promise<readonly (readonly [name: string, path
     ...['/runs', '/sites', '/sites/demo', '/sites/connect', '/audit'].map(named),
     ...settings.map((section) => named(`/settings${section}`)),
   ];
-}
-
-/** Changes the scheme on the spot. */
-async function wear(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
-  await page.emulateMedia({ colorScheme });
-  if (page.url() === 'about:blank') return;
-  await page.waitForFunction((now) => document.documentElement.dataset['mantineColorScheme'] === now, colorScheme);
-}
-
-async function keep(page: Page, name: string): Promise<void> {
-  const folder = process.env['E2E_SCREENSHOTS'];
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }

@@ -64,8 +64,8 @@ story('calm pages', () => {
       }, api.base);
       expect(waited).toBeLessThan(2_000);
     };
-    written += 1;
-    await run.print(['line 1']);
+    written += 2;
+    await run.print(['line 1', 'line 2']);
     const tabs: Page[] = [];
     for (let at = 0; at < 10; at += 1) {
       const tab = await context.newPage();

@@ -129,11 +129,11 @@ export function Page() {
           <Table.Tbody>
             {rows.map((row) => (
               <Table.Tr key={row.seq}>
-                <Table.Td className={cards['moment'] ?? ''}>{formatTime(row.at)}</Table.Td>
+                <Table.Td className={cards['line'] ?? ''}>{formatTime(row.at)}</Table.Td>
                 <Table.Td>
                   <Stack gap={0}>
                     <ForeignText>{row.actor}</ForeignText>
-                    <Text size="xs" c="dimmed" className={cards['moment'] ?? ''}>
+                    <Text size="xs" c="dimmed" className={cards['line'] ?? ''}>
                       {[t(`kind.${row.actorKind}`), row.address].filter(Boolean).join(' · ')}
                     </Text>
                   </Stack>

@@ -12,7 +12,6 @@ import { ListTable } from '../../components/list-table.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
 import { GraphPlaceholder, PagePlaceholder } from '../../components/placeholder.js';
-import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { blueprintQuery, catalogueQuery } from './catalogue-query.js';
 import { NeedsLine } from './needs-line.js';
@@ -98,18 +97,16 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
         </ListTable>
       </Section>
       <Section title={t('sizes')}>
-        <Scroll label={t('sizes')}>
-          <Table>
-            <Table.Tbody>
-              {of.sizes.map((size) => (
-                <Table.Tr key={size}>
-                  <Table.Th scope="row">{t(`sizeNames.${size}`, { defaultValue: size })}</Table.Th>
-                  <Table.Td>{of.needs[size] ? <NeedsLine of={of.needs[size]} /> : '–'}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+        <Table>
+          <Table.Tbody>
+            {of.sizes.map((size) => (
+              <Table.Tr key={size}>
+                <Table.Th scope="row">{t(`sizeNames.${size}`, { defaultValue: size })}</Table.Th>
+                <Table.Td>{of.needs[size] ? <NeedsLine of={of.needs[size]} /> : '–'}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
         {of.audience ? (
           <Text size="sm" c="dimmed">
             <ForeignText>{of.audience}</ForeignText>

@@ -139,7 +139,7 @@ export function Page() {
                   <ForeignText>{run.actor}</ForeignText>
                 </Table.Td>
                 <Table.Td>{run.address ?? '–'}</Table.Td>
-                <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
+                <Table.Td className={cards['line'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
                 <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
               </Table.Tr>
             ))}

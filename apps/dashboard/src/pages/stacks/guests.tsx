@@ -7,6 +7,7 @@ import { every } from '../../api/query-client.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber, formatPercent } from '../../components/formats.js';
 import { ListTable } from '../../components/list-table.js';
@@ -77,13 +78,13 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
                       '…'
                     )}
                   </Table.Td>
-                  <Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
                     {guest.address} ({guest.zone})
                   </Table.Td>
-                  <Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
                     {now?.node ?? guest.node} · {now?.vmid ?? guest.vmid}
                   </Table.Td>
-                  <Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
                     {t('sizeLine', {
                       cpus: formatNumber(guest.cpus),
                       memory: formatBytes(guest.memoryMiB * MIB),

@@ -158,6 +158,9 @@ story('calm pages', () => {
         await page.locator('main').getByText(words).first().waitFor();
         expect(await page.locator('main').textContent()).not.toMatch(/\b0 (guests?|Gäste|Gast|invités?)\b/);
       }
+      // It is found from what it is made of, although it goes there by another name.
+      await page.goto(`${api.base}/catalogue/modules/dashboard-sign-in`);
+      await page.locator('main a[href$="/blueprints/dashboard-sign-in"]').waitFor();
       await context.close();
     },
     60_000,

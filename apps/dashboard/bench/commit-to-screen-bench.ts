@@ -162,7 +162,6 @@ async function main(): Promise<void> {
     const context: BrowserContext = await browser.newContext({
       viewport: { width: 1440, height: 900 },
       locale: 'en-GB',
-      reducedMotion: 'reduce',
     });
     const page = await context.newPage();
     await api.welcome(page);

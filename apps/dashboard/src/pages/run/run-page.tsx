@@ -178,7 +178,7 @@ function Overall({ live: { detail, steps } }: { live: LiveRun }) {
           </Text>
         ) : null}
       </Group>
-      <Progress value={percent} color={STATE_COLOURS[run.state]} size="lg" animated={open} aria-label={t('overall')} />
+      <Progress value={percent} color={STATE_COLOURS[run.state]} size="lg" aria-label={t('overall')} />
       <Text size="sm" c="dimmed" lineClamp={2}>
         {doing.length > 0 ? <ForeignText>{t('now', { steps: doing.join(' · ') })}</ForeignText> : ' '}
       </Text>

@@ -1,6 +1,6 @@
 import { Tabs } from '@mantine/core';
 import { useEffect, useRef } from 'react';
-import cards from './cards.module.css';
+import classes from './tab-list.module.css';
 
 /** The tabs of a page, in one line: where there is no room for all, it scrolls, and the open one is in sight. */
 export function TabList({
@@ -20,7 +20,7 @@ export function TabList({
       list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2;
   }, [open]);
   return (
-    <Tabs.List ref={list} className={cards['tabs'] ?? ''} mb="lg">
+    <Tabs.List ref={list} className={classes['list'] ?? ''} mb="lg">
       {names.map((name) => (
         <Tabs.Tab key={name} value={name}>
           {labelOf(name)}

@@ -2,8 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
-import { currentLanguage } from '../i18n/i18n.js';
-import { formatBytes } from './formats.js';
+import { formatBytes, locale } from './formats.js';
 
 const HEIGHT = 150;
 const COLOURS = ['#1f7a5e', '#2f6fde', '#b45309', '#9333ea', '#be123c', '#0e7490', '#4d7c0f', '#a21caf'];
@@ -58,7 +57,7 @@ export function TimeChart({
               // Within a day the hour tells enough.
               const days = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > 36 * 3600;
               const style = days ? ({ day: 'numeric', month: 'short' } as const) : ({ timeStyle: 'short' } as const);
-              const format = new Intl.DateTimeFormat(currentLanguage(), style);
+              const format = new Intl.DateTimeFormat(locale(), style);
               return ticks.map((tick) => format.format(tick * 1000));
             },
           },

@@ -38,6 +38,7 @@ export function screens(day: Day): void {
           await page.goto(day.base + path);
           await page.locator('main h1').first().waitFor();
           await page.waitForFunction(() => !document.querySelector('main [data-on-its-way]'));
+          await page.waitForFunction(() => [...document.images].every((image) => image.complete));
           await page.waitForTimeout(100);
           for (const finding of await looksAt(page, `${name}-${width}-${language}`, examined))
             findings.push(`${path} at ${width} ${language}: ${finding}`);

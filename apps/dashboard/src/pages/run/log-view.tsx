@@ -6,8 +6,8 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from '../../components/clean-text.js';
+import { locale } from '../../components/formats.js';
 import { Section } from '../../components/section.js';
-import { currentLanguage } from '../../i18n/i18n.js';
 import classes from './log-view.module.css';
 import { type Line, type LogLines, type RunStep, ShownLines } from './run-view.js';
 
@@ -66,7 +66,7 @@ export const LogView = memo(function LogView({
   useLayoutEffect(() => {
     if (follow && frame.current) frame.current.scrollTop = frame.current.scrollHeight;
   }, [shown.length, follow, version]);
-  const time = useMemo(() => new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'medium' }), []);
+  const time = useMemo(() => new Intl.DateTimeFormat(locale(), { timeStyle: 'medium' }), []);
   return (
     <Section title={t('log')}>
       <Group gap="sm" align="flex-end">

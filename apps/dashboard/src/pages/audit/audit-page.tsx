@@ -123,7 +123,7 @@ export function Page() {
       {rows.length > 0 ? (
         <ListTable
           label={t('title')}
-          heads={[t('when'), t('field.actor'), t('field.action'), t('subject'), t('outcome')]}
+          heads={[t('when'), t('field.actor'), t('field.action'), t('subject')]}
           verticalSpacing={6}
         >
           <Table.Tbody>
@@ -141,15 +141,16 @@ export function Page() {
                 <Table.Td>
                   <span title={row.action}>
                     <ActName of={row.action} />
-                  </span>
+                  </span>{' '}
+                  {/* What was done needs no mark: the others stand out. */}
+                  {row.outcome === 'done' ? null : (
+                    <Badge color="red" variant="light" tt="none" radius="sm">
+                      {t(row.outcome)}
+                    </Badge>
+                  )}
                 </Table.Td>
                 <Table.Td>
                   <ForeignText limit={120}>{row.site ? `${row.subject} (${row.site})` : row.subject}</ForeignText>
-                </Table.Td>
-                <Table.Td>
-                  <Badge color={row.outcome === 'done' ? 'green' : 'red'} variant="light" tt="none" radius="sm">
-                    {t(row.outcome)}
-                  </Badge>
                 </Table.Td>
               </Table.Tr>
             ))}

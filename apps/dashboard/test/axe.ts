@@ -7,11 +7,11 @@ const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 interface Moving {
   readonly effect: { getComputedTiming(): { endTime: number } } | null;
   readonly playState: string;
-  readonly finished: Promise<unknown>;
 }
 interface Examined {
   readonly axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
   readonly document: { getAnimations(): Moving[] };
+  readonly requestAnimationFrame: (then: (at: number) => void) => void;
 }
 
 /**
@@ -22,16 +22,14 @@ export async function axeFindings(page: Page, rules?: readonly string[]): Promis
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
   const { violations } = await page.evaluate(
     async (runOnly) => {
-      const { axe, document } = globalThis as unknown as Examined;
-      // Colours are looked at when they have arrived.
+      const { axe, document, requestAnimationFrame } = globalThis as unknown as Examined;
+      // Colours are looked at when they have arrived: what inherits one starts for it when its parent has.
       const ends = ({ effect, playState }: Moving): boolean =>
         playState === 'running' && effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY;
-      await Promise.allSettled(
-        document
-          .getAnimations()
-          .filter(ends)
-          .map(({ finished }) => finished),
-      );
+      for (let still = 0, frames = 0; still < 3 && frames < 300; frames += 1) {
+        await new Promise((next) => requestAnimationFrame(next));
+        still = document.getAnimations().some(ends) ? 0 : still + 1;
+      }
       return axe.run({ runOnly, resultTypes: ['violations'] });
     },
     rules ? { type: 'rule', values: [...rules] } : { type: 'tag', values: WCAG },

@@ -18,6 +18,8 @@ import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
 import { migrateHandlers } from './guests/migrate.js';
+import { migrateConditionHandlers } from './guests/migrate-conditions.js';
+import { nodeBulkHandlers } from './guests/node-bulk-handlers.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
 import { cloneHandlers } from './guests/template.js';
@@ -30,8 +32,10 @@ import { networkHandlers } from './nodes/network-handlers.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
+import { monitorHandlers } from './qemu/monitor-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
 import { fileHandlers } from './storage/file-handlers.js';
+import { foreignHandlers } from './storage/foreign-handlers.js';
 import { pruneHandlers } from './storage/prune-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
 import { taskHandlers } from './tasks/task-handlers.js';
@@ -57,19 +61,23 @@ export const HANDLERS: Handlers = {
   ...storageHandlers,
   ...contentHandlers,
   ...fileHandlers,
+  ...foreignHandlers,
   ...pruneHandlers,
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,
   ...bulkHandlers,
+  ...nodeBulkHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
   ...backupJobHandlers,
   ...vzdumpHandlers,
   ...migrateHandlers,
+  ...migrateConditionHandlers,
   ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
+  ...monitorHandlers,
   ...rrdHandlers,
 };

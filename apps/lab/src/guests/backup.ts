@@ -178,6 +178,7 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
         size: disk.volume.size,
         format: disk.volume.format,
       })),
+      ...(guest.firewall ? { firewall: structuredClone(guest.firewall) } : {}),
     },
     ...(options.notes === undefined ? {} : { notes: options.notes }),
     ...(options.protected ? { protected: 1 as const } : {}),

@@ -1,133 +1,190 @@
-/** startall, stopall and the cluster's bulk actions: many guests in the order of their `startup`, each in a task of its own. */
+/** The cluster's bulk actions: many guests of all nodes, each in a task of its own. */
 import { forbidden } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import { stateStorage } from '../qemu/machine-state.js';
-import { splitList } from '../schema/formats.js';
 import type { Guest } from '../state/model.js';
-import type { TaskContext, TaskWorker } from '../tasks/tasks.js';
-import { isTemplate } from './guests.js';
-import { KINDS } from './kind.js';
-import { pauseGuest, shutdownGuest, startGuest, suspendToDisk } from './power.js';
+import type { TaskContext } from '../tasks/tasks.js';
+import { ask, downOf, inOrder, startStopList, startupDelay, takeTurns, titleOf } from './bulk-run.js';
 
-const LAST = Number.MAX_SAFE_INTEGER;
 /** Seconds a shutdown of many waits for each. */
 const STOP_SECONDS = 180;
 
-const orderOf = (guest: Guest) =>
-  Number(/(?:^|,)(?:order=)?(\d+)/.exec(String(guest.config.startup ?? ''))?.[1] ?? LAST);
-
 interface Action {
-  /** Of the whole: `startall`, `bulk-start`. */
-  readonly task: string;
-  readonly privileges: readonly string[];
-  /** Which of the guests named, or of all, it is for. */
-  readonly takes: (guest: Guest, call: Call) => boolean;
-  readonly backwards: boolean;
+  /** `start`: the task is `bulk-start`. */
+  readonly name: string;
+  /** Of the first line: `Starting all guests`. */
+  readonly title: string;
+  /** Of a task that failed. */
   readonly doing: string;
-  /** Task type and work for one guest. */
-  readonly one: (call: Call, guest: Guest) => readonly [type: string, worker: TaskWorker];
+  /** Of the task's own error, up to the ids. */
+  readonly failure: string;
+  readonly suffix?: (call: Call) => string;
+  readonly guests: (call: Call) => Guest[][];
+  readonly width: number;
+  /** Undefined where there is nothing to do, which it says as a warning. */
+  readonly begin: (call: Call, guest: Guest, task: TaskContext) => string | undefined;
+  readonly done?: (guest: Guest, task: TaskContext) => Promise<void>;
 }
 
-const label = (guest: Guest) => `${KINDS[guest.type].label} ${guest.vmid}`;
+const wantedOf = (call: Call) => call.list('vms').map(Number);
 
-function demand(call: Call, action: Action, wanted: readonly number[]): void {
-  if (call.can('/', action.privileges)) return;
-  if (wanted.length === 0) throw forbidden(`/, ${action.privileges.join(', ')}`);
-  for (const vmid of wanted) for (const privilege of action.privileges) call.demand(`/vms/${vmid}`, [privilege]);
+function demand(call: Call, privileges: readonly string[]): void {
+  const wanted = wantedOf(call);
+  for (const vmid of wanted) call.demand(`/vms/${vmid}`, privileges);
+  if (wanted.length === 0 && !call.can('/', privileges)) throw forbidden(`/, ${privileges.join(', ')}`);
 }
 
-async function runOne(call: Call, action: Action, guest: Guest, task: TaskContext): Promise<void> {
+function run(call: Call, action: Action): string {
   const { lab } = call;
-  task.log(`${action.doing} ${label(guest)}`);
-  const [type, worker] = action.one(call, guest);
-  const upid = lab.tasks.start({ node: guest.node, type, id: String(guest.vmid), user: call.caller.id }, worker);
-  const stop = () => lab.tasks.abort(upid);
-  task.signal.addEventListener('abort', stop, { once: true });
-  await lab.tasks.finished(upid);
-  task.signal.removeEventListener('abort', stop);
-  task.signal.throwIfAborted();
-  const status = lab.tasks.get(upid)?.status ?? 'unknown';
-  if (status !== 'OK' && !status.startsWith('WARNINGS')) task.log(`${action.doing} ${label(guest)} failed: ${status}`);
+  const wanted = wantedOf(call);
+  const suffix = action.suffix?.(call) ?? '';
+  const width =
+    call.number('max-workers') ||
+    call.number('maxworkers') ||
+    Number(lab.journal.get('options', 'max_workers') ?? 0) ||
+    action.width;
+  const worker = async (task: TaskContext) => {
+    task.log(
+      wanted.length > 0
+        ? `${action.title} guests${suffix}: ${wanted.join(', ')}`
+        : `${action.title} all guests${suffix}`,
+    );
+    const failed: number[] = [];
+    await takeTurns(call, task, action.guests(call), {
+      width,
+      begin: (guest) => action.begin(call, guest, task),
+      refused: (guest, message) => {
+        task.warn(message);
+        failed.push(guest.vmid);
+      },
+      ended: async (guest, status, good) => {
+        if (good) {
+          await action.done?.(guest, task);
+          return;
+        }
+        failed.push(guest.vmid);
+        task.warn(`${action.doing} ${titleOf(guest)} failed: ${status}`);
+      },
+    });
+    if (failed.length > 0) throw new Error(`${action.failure} ${failed.join(', ')}`);
+  };
+  return call.task(`bulk-${action.name}`, '', worker, lab.nodes[0] ?? '');
 }
 
-/** `node` undefined: guests of the whole cluster. */
-function bulk(call: Call, action: Action, node?: string): string {
-  const wanted = node === undefined ? call.list('vms').map(Number) : splitList(call.text('vms') ?? '').map(Number);
-  demand(call, action, wanted);
-  const first = node ?? call.lab.nodes[0] ?? '';
-  return call.task(
-    action.task,
-    '',
-    async (task) => {
-      const guests = [...call.lab.state.guests.values()]
-        .filter((guest) => (node === undefined || guest.node === node) && !isTemplate(guest))
-        .filter((guest) => (wanted.length === 0 || wanted.includes(guest.vmid)) && action.takes(guest, call))
-        .sort((left, right) => orderOf(left) - orderOf(right) || left.vmid - right.vmid);
-      if (action.backwards) guests.reverse();
-      for (const guest of guests) await runOne(call, action, guest, task);
-    },
-    first,
-  );
-}
+const list = (call: Call) => startStopList(call.lab, undefined, wantedOf(call));
 
 const START: Action = {
-  task: 'bulk-start',
-  privileges: ['VM.PowerMgmt'],
-  takes: (guest) => !guest.running,
-  backwards: false,
+  name: 'start',
+  title: 'Starting',
   doing: 'Starting',
-  one: ({ lab }, { type, node, vmid }) => [
-    type === 'qemu' ? 'qmstart' : 'vzstart',
-    (task) => startGuest(lab, type, node, vmid, task),
-  ],
+  failure: 'Some guests failed to start:',
+  width: 4,
+  guests: (call) => inOrder(list(call)),
+  begin: (call, guest, task) => {
+    const paused = guest.running?.paused === true;
+    if (guest.running && !paused) {
+      task.warn(`Skipping ${titleOf(guest)}, already running.`);
+      return undefined;
+    }
+    task.log(`Starting ${titleOf(guest)}`);
+    return ask(call, guest, paused ? 'status/resume' : 'status/start');
+  },
+  done: startupDelay,
 };
+
 const SHUTDOWN: Action = {
-  task: 'bulk-shutdown',
-  privileges: ['VM.PowerMgmt'],
-  takes: (guest) => guest.running !== undefined,
-  backwards: true,
+  name: 'shutdown',
+  title: 'Shutting down',
   doing: 'Stopping',
-  one: (call, { type, node, vmid }) => [
-    type === 'qemu' ? 'qmshutdown' : 'vzshutdown',
-    (task) =>
-      shutdownGuest(
-        call.lab,
-        type,
-        node,
-        vmid,
-        { timeout: call.number('timeout') ?? STOP_SECONDS, forceStop: call.number('force-stop') !== 0 },
-        task,
-      ),
-  ],
-};
-const SUSPEND: Action = {
-  task: 'bulk-suspend',
-  privileges: ['VM.PowerMgmt'],
-  takes: (guest) => guest.type === 'qemu' && guest.running !== undefined,
-  backwards: true,
-  doing: 'Suspending',
-  one: (call, guest) => {
-    const { lab } = call;
-    const { node, vmid } = guest;
-    if (!call.flag('to-disk')) return ['qmpause', (task) => pauseGuest(lab, node, vmid, true, task)];
-    const storage = call.text('statestorage') ?? stateStorage(lab, guest);
-    return ['qmsuspend', (task) => suspendToDisk(lab, node, vmid, storage, task, false)];
+  failure: 'Some guests failed to shutdown',
+  width: 4,
+  guests: (call) => inOrder(list(call), true),
+  begin: (call, guest, task) => {
+    const force = call.number('force-stop') ?? 1;
+    if (!guest.running) task.warn(`Skipping ${titleOf(guest)}, not running.`);
+    else if (guest.running.paused && call.number('force-stop') !== 1)
+      task.warn(`Skipping ${titleOf(guest)}, resume paused VM before shutdown.`);
+    else {
+      const timeout = downOf(guest) ?? call.number('timeout') ?? STOP_SECONDS;
+      task.log(`Shutting down ${titleOf(guest)} (Timeout = ${timeout} seconds)`);
+      return ask(call, guest, 'status/shutdown', { timeout, forceStop: force });
+    }
+    return undefined;
   },
 };
 
-/** Without `force` a node starts only what starts with it. */
-const STARTALL: Action = {
-  ...START,
-  task: 'startall',
-  takes: (guest, call) => !guest.running && (call.flag('force') || guest.config.onboot === 1),
+const SUSPEND: Action = {
+  name: 'suspend',
+  title: 'Suspending',
+  doing: 'Stopping',
+  failure: 'Some guests failed to suspend',
+  width: 4,
+  guests: (call) => inOrder(list(call), true),
+  begin: (call, guest, task) => {
+    if (guest.type !== 'qemu') task.warn(`skipping ${guest.vmid}, only VMs can be suspended`);
+    else if (!guest.running) task.warn(`Skipping VM ${guest.vmid}, not running.`);
+    else {
+      task.log(`Suspending VM ${guest.vmid}`);
+      const storage = call.text('statestorage');
+      const toDisk = call.flag('to-disk');
+      return ask(call, guest, 'status/suspend', {
+        todisk: toDisk ? 1 : 0,
+        ...(toDisk && storage !== undefined ? { statestorage: storage } : {}),
+      });
+    }
+    return undefined;
+  },
+};
+
+const MIGRATE: Action = {
+  name: 'migrate',
+  title: 'Migrating',
+  doing: 'Migrating',
+  failure: 'Some guests failed to migrate',
+  width: 1,
+  suffix: (call) => ` to ${call.need('target')}`,
+  guests: (call) => {
+    const wanted = wantedOf(call);
+    const all = [...call.lab.state.guests.values()].sort((left, right) => left.vmid - right.vmid);
+    return [all.filter((guest) => wanted.length === 0 || wanted.includes(guest.vmid))];
+  },
+  begin: (call, guest, task) => {
+    const target = call.need('target');
+    if (guest.node === target) {
+      task.warn(`${titleOf(guest)} already on ${guest.node}, skipping.`);
+      return undefined;
+    }
+    task.log(`Migrating ${titleOf(guest)}`);
+    const given = (name: string, as = name) => {
+      const value = call.number(name);
+      return value === undefined ? {} : { [as]: value };
+    };
+    return ask(call, guest, 'migrate', {
+      target,
+      ...(guest.type === 'lxc' ? given('online', 'restart') : { ...given('online'), ...given('with-local-disks') }),
+    });
+  },
+};
+
+function suspend(call: Call): string {
+  demand(call, ['VM.PowerMgmt']);
+  if (call.flag('to-disk')) {
+    demand(call, ['VM.Config.Disk']);
+    const storage = call.text('statestorage');
+    if (storage !== undefined) call.demand(`/storage/${storage}`, ['Datastore.AllocateSpace']);
+  }
+  return run(call, SUSPEND);
+}
+
+const after = (privilege: string, action: Action) => (call: Call) => {
+  demand(call, [privilege]);
+  return run(call, action);
 };
 
 export const bulkHandlers: Handlers = {
-  'POST /nodes/{node}/startall': (call) => bulk(call, STARTALL, call.node),
-  'POST /nodes/{node}/stopall': (call) => bulk(call, { ...SHUTDOWN, task: 'stopall' }, call.node),
   'GET /cluster/bulk-action': () => [{ name: 'guest' }],
   'GET /cluster/bulk-action/guest': () => ['start', 'shutdown', 'migrate', 'suspend'].map((name) => ({ name })),
-  'POST /cluster/bulk-action/guest/start': (call) => bulk(call, START),
-  'POST /cluster/bulk-action/guest/shutdown': (call) => bulk(call, SHUTDOWN),
-  'POST /cluster/bulk-action/guest/suspend': (call) => bulk(call, SUSPEND),
+  'POST /cluster/bulk-action/guest/start': after('VM.PowerMgmt', START),
+  'POST /cluster/bulk-action/guest/shutdown': after('VM.PowerMgmt', SHUTDOWN),
+  'POST /cluster/bulk-action/guest/suspend': suspend,
+  'POST /cluster/bulk-action/guest/migrate': after('VM.Migrate', MIGRATE),
 };

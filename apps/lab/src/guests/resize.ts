@@ -30,6 +30,7 @@ function growth(call: Call, type: GuestType): Growth {
   }
   const disk = findDisk(guest, key);
   if (!disk) throw fail(type === 'qemu' ? `disk '${key}' does not exist` : 'no volume ID specified');
+  if (disk.file === 'none' || disk.file === 'cdrom') throw fail(`unable to parse volume ID '${disk.file}'`);
   if (disk.isCdrom) throw fail("you can't resize a cdrom");
   const volume = lab.state.volume(guest.node, disk.file);
   if (!volume) throw fail(`disk '${key}' has no associated volume`);

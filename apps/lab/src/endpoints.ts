@@ -24,6 +24,7 @@ import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
 import { cloneHandlers } from './guests/template.js';
 import { vzdumpHandlers } from './guests/vzdump-handlers.js';
+import { vzdumpInfoHandlers } from './guests/vzdump-info.js';
 import type { Handlers } from './http/call.js';
 import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
@@ -73,6 +74,7 @@ export const HANDLERS: Handlers = {
   ...consoleHandlers,
   ...backupJobHandlers,
   ...vzdumpHandlers,
+  ...vzdumpInfoHandlers,
   ...migrateHandlers,
   ...migrateConditionHandlers,
   ...sdnHandlers,

@@ -183,4 +183,29 @@ describe('backups', () => {
     expect(await config(`${LXC}/183`)).toMatchObject({ template: 1, rootfs: 'local-zfs:basevol-183-disk-0,size=1G' });
     await drop(`${QEMU}/182`, `${LXC}/181`, `${LXC}/183`);
   });
+
+  it('take what a fresh node takes where nothing is said; a storage’s own retention counts', async () => {
+    const told = await test.root.data('GET', '/nodes/lab1/vzdump/defaults', { storage: 'local' });
+    expect(told).toMatchObject({ mode: 'snapshot', compress: '0', zstd: 1, ionice: 7, remove: 1, storage: 'local' });
+    expect([told.performance['max-workers'], told.fleecing, told.dumpdir, told['prune-backups']]).toEqual([
+      16,
+      { enabled: 0 },
+      '/var/lib/vz/dump',
+      'keep-all=1',
+    ]);
+    expect(told).not.toHaveProperty('notes-template');
+    await test.root.data('PUT', '/storage/local', { 'prune-backups': 'keep-last=3,keep-daily=2' });
+    const kept = (await test.root.data('GET', '/nodes/lab1/vzdump/defaults'))['prune-backups'];
+    await test.root.data('PUT', '/storage/local', { delete: 'prune-backups' });
+    expect(kept).toBe('keep-daily=2,keep-last=3');
+  });
+
+  it('that run are ended when asked', async () => {
+    await makeContainer(test, 190);
+    await test.fault({ effect: 'task-hang', task: 'vzdump' });
+    const upid = await test.root.data('POST', '/nodes/lab1/vzdump', { vmid: 190, storage: 'local' });
+    expect(await test.root.data('POST', '/nodes/lab1/vzdump', { stop: 1 })).toBe('OK');
+    expect(await test.root.exitOf(upid)).toBe('received interrupt');
+    await drop(`${LXC}/190`);
+  });
 });

@@ -48,14 +48,13 @@ const duration = (milliseconds: number) => {
   const seconds = Math.floor(milliseconds / 1000);
   return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
 };
-const archiveSize = (bytes: number) => {
-  let value = bytes;
-  for (const unit of ['B', 'KB', 'MB', 'GB', 'TB']) {
-    if (value < 1024 || unit === 'TB') return `${unit === 'B' ? value : value.toFixed(0)}${unit}`;
-    value /= 1024;
-  }
-  return `${bytes}B`;
-};
+/** Kilobytes and megabytes whole, above with two places. */
+function archiveSize(bytes: number): string {
+  const kib = bytes / 1024;
+  if (kib < 1024) return `${Math.floor(kib)}KB`;
+  if (kib < 1024 ** 2) return `${Math.floor(kib / 1024)}MB`;
+  return kib < 1024 ** 3 ? `${(kib / 1024 ** 2).toFixed(2)}GB` : `${(kib / 1024 ** 3).toFixed(2)}TB`;
+}
 
 /** Which disks go into the archive; says so in the log. */
 function included(lab: Lab, guest: Guest, task: TaskContext) {

@@ -164,6 +164,13 @@ export class LabServer {
     });
   }
 
+  /** Aborted when the client has gone, or the lab is to end. */
+  private whileOpen(response: ServerResponse): AbortSignal {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    return AbortSignal.any([gone.signal, this.closing.signal]);
+  }
+
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? 'GET';
     const url = request.url ?? '/';
@@ -188,9 +195,7 @@ export class LabServer {
       if (FORMATS.includes(target.format)) format = target.format;
       const fault = this.lab.faults.forRequest(method, target.path);
       const caller = authenticate(this.lab, request, method, target.path);
-      const gone = new AbortController();
-      response.once('close', () => gone.abort());
-      if (fault && (await act(fault, response, AbortSignal.any([gone.signal, this.closing.signal])))) return;
+      if (fault && (await act(fault, response, this.whileOpen(response)))) return;
       const takesFile = /^\/nodes\/[^/]+\/storage\/[^/]+\/upload$/.test(target.path);
       const { parameters, upload } = await readParameters(request, method, target.query, this.uploadFolder, takesFile);
       uploaded = upload?.file;

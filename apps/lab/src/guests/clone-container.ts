@@ -135,7 +135,7 @@ async function copy(call: Call, current: Plan, task: TaskContext): Promise<void>
     if (pool !== undefined) addToPool(lab, pool, guest.vmid);
   } catch (error) {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);
-    lab.directory.forgetGuest(guest.vmid, false);
+    lab.directory.leavePool(guest.vmid);
     lab.state.deleteGuest(guest.vmid);
     task.signal.throwIfAborted();
     throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -193,7 +193,7 @@ async function copy(call: Call, guest: Guest, task: TaskContext): Promise<void> 
   const made: Volume[] = [];
   const forget = async () => {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);
-    lab.directory.forgetGuest(guest.vmid, false);
+    lab.directory.leavePool(guest.vmid);
     lab.state.deleteGuest(guest.vmid);
   };
   let current: Plan;

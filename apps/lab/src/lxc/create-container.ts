@@ -204,7 +204,7 @@ async function build(request: ContainerRequest, restore: boolean, task: TaskCont
       guest.config = before;
       lab.state.saveGuest(guest);
     } else {
-      lab.directory.forgetGuest(vmid, false);
+      lab.directory.leavePool(vmid);
       lab.state.deleteGuest(vmid);
     }
     task.signal.throwIfAborted();

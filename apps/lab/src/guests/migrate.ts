@@ -45,6 +45,11 @@ async function withLog(
   log(`migration finished successfully (duration ${duration(lab.now() - begin)})`);
 }
 
+/** Looked at when all else is fit to begin. */
+function checkReachable(lab: Lab, target: Target): void {
+  if (lab.faults.isNodeDown(target.node)) throw new Error("Can't connect to destination address using public key");
+}
+
 async function migrateMachine(call: Call, target: Target, task: TaskContext): Promise<void> {
   const { lab, vmid } = call;
   await withLog(lab, task, async (log) => {
@@ -55,6 +60,7 @@ async function migrateMachine(call: Call, target: Target, task: TaskContext): Pr
     const resources = localResources(guest);
     if (resources.length > 0 && (online || !call.flag('force')))
       throw new Error(`can't migrate VM which uses local devices: ${resources.join(', ')}`);
+    checkReachable(lab, target);
     await withConfigLock(lab, guest, 'migrate', async () => {
       log(`starting migration of VM ${vmid} to node '${target.node}' (127.0.0.1)`);
       const plan = planMove(lab, guest, target, { online, withLocalDisks: call.flag('with-local-disks'), log });
@@ -72,6 +78,7 @@ async function migrateContainer(call: Call, target: Target, task: TaskContext): 
     const wasRunning = guest.running !== undefined;
     if (wasRunning && call.flag('online')) throw new Error('lxc live migration is currently not implemented');
     if (wasRunning && !call.flag('restart')) throw new Error('running container can only be migrated in restart mode');
+    checkReachable(lab, target);
     await withConfigLock(lab, guest, 'migrate', async () => {
       if (wasRunning) {
         log(`shutdown CT ${vmid}`);
@@ -101,8 +108,6 @@ async function migrateContainer(call: Call, target: Target, task: TaskContext): 
 /** What the task of a migration does; `call` says of which guest and how. */
 export const migrationOf = (call: Call, type: GuestType, target: Target) => (task: TaskContext) =>
   withGuestLock(call.lab, type, call.vmid, task.signal, async () => {
-    if (call.lab.faults.isNodeDown(target.node))
-      throw new Error("Can't connect to destination address using public key");
     await (type === 'qemu' ? migrateMachine(call, target, task) : migrateContainer(call, target, task));
   });
 

@@ -35,7 +35,10 @@ function growth(call: Call, type: GuestType): Growth {
   const volume = lab.state.volume(guest.node, disk.file);
   if (!volume) throw fail(`disk '${key}' has no associated volume`);
   if (type === 'lxc' && volume.vmid !== guest.vmid)
-    throw fail(`can't resize mount point owned by another container (${volume.vmid})`);
+    // A message without its own end gets the place it was made at.
+    throw fail(
+      `can't resize mount point owned by another container (${volume.vmid}) at /usr/share/perl5/PVE/API2/LXC.pm line 2386.`,
+    );
   call.demand(`/storage/${volume.storage}`, ['Datastore.AllocateSpace']);
   const text = call.need('size');
   const wanted = parseSize(text.replace(/^\+/, '')) ?? 0;

@@ -102,7 +102,7 @@ const NET = `10.${100 + (process.pid % 50)}.7`;
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, monitors(101));
-    }, 20);
+    }, 100);
     try {
       await test.fault({ effect: 'node-down', node: 'lab2' });
       await until('recovered', async () => {

@@ -25,8 +25,8 @@ const report = await probeRealGuests(tmpdir());
 if (!report.possible) console.warn(`SKIPPED, no real guests on this machine:\n${describeProbe(report)}`);
 const suite = report.possible ? describe : describe.skip;
 
-/** What leaks, leaks in each; races show with many: `BASTIDE_CYCLES=100` before a release. */
-const CYCLES = Number(process.env.BASTIDE_CYCLES ?? 40);
+/** What leaks, leaks in each; races show with many. */
+const CYCLES = 100;
 const signal = new AbortController().signal;
 const lab = `test${process.pid}`;
 const folderOf = (name: string) => join(tmpdir(), `bastide-runtime-${name}`);

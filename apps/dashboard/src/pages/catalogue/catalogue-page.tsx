@@ -15,6 +15,7 @@ import { ForeignText } from '../../components/foreign-text.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
 import { CardsShape, Placeholder, SectionShape } from '../../components/placeholder.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { catalogueQuery } from './catalogue-query.js';
 import { byName, picturesOf } from './modules.js';
@@ -171,7 +172,7 @@ function Found({
           <Stack gap={4} component="ul" m={0} pl="md">
             {data.diagnostics.map((finding) => (
               <li key={`${finding.code} ${finding.subject} ${finding.message}`}>
-                <ForeignText>{finding.subject}</ForeignText>: <ForeignText>{finding.message}</ForeignText>
+                <ForeignText>{finding.subject}</ForeignText>: <Said>{finding.message}</Said>
               </li>
             ))}
           </Stack>

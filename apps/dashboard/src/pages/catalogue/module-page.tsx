@@ -29,7 +29,7 @@ export function Page() {
         const users = data.blueprints.filter((one) => one.modules.includes(name));
         if (found) return <Module of={found.newest} versions={found.versions} users={users} />;
         const problem = new Problem({
-          status: 404,
+          status: 0,
           code: 'catalogue.unknown',
           subject: name,
           message: t('unknownModule'),

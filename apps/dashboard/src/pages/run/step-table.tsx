@@ -4,6 +4,7 @@ import { memo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
+import { useSaid } from '../../components/said.js';
 import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import type { RunStep } from './run-view.js';
@@ -135,9 +136,10 @@ const Row = memo(function Row({
   measure?: (row: HTMLTableRowElement | null) => void;
 }) {
   const { t } = useTranslation('run');
+  const said = useSaid();
   const says = [
     step.percent !== undefined && step.state === 'running' ? `${step.percent} %` : '',
-    step.waitingFor ?? step.text ?? '',
+    step.waitingFor ? said(step.waitingFor).text : (step.text ?? ''),
     step.attempt > 1 ? t('attempt', { attempt: step.attempt }) : '',
   ].filter(Boolean);
   return (

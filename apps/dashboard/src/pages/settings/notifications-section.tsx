@@ -13,6 +13,7 @@ import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { DELIVERY_COLOURS, Deliveries } from './deliveries.js';
@@ -179,11 +180,11 @@ function TestResult({ name, result }: { name: string; result: Dto<'TestResultDto
     >
       <Stack gap="xs">
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-          <ForeignText>{result.answer}</ForeignText>
+          <Said>{result.answer}</Said>
         </Text>
         {result.remedy ? (
           <Text size="sm">
-            {t('way')}: <ForeignText>{result.remedy}</ForeignText>
+            {t('way')}: <Said>{result.remedy}</Said>
           </Text>
         ) : null}
       </Stack>

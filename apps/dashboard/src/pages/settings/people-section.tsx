@@ -13,6 +13,7 @@ import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { LostFactors } from './lost-factors.js';
 import { RoleChoice } from './role-choice.js';
@@ -167,7 +168,7 @@ function AddPerson({ onDone }: { onDone: (name: string, password: string | undef
       await reread();
       onDone(made.name, made.temporaryPassword);
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => create.mutate(values))}>

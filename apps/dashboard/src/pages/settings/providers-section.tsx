@@ -13,6 +13,7 @@ import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { usePlan } from '../install/plan-request.js';
 import { ProviderForm } from './provider-form.js';
 
@@ -136,7 +137,9 @@ export function ProvidersSection() {
                 <CodeBlock copy>{redirectUri}</CodeBlock>
               </Stack>
             ) : problem ? (
-              <Alert color="yellow">{problem}</Alert>
+              <Alert color="yellow">
+                <Said>{problem}</Said>
+              </Alert>
             ) : null}
           </Stack>
         )}
@@ -228,10 +231,10 @@ function Findings({ of }: { of: readonly Dto<'ProviderFindingDto'>[] }) {
           <Badge color={COLOURS[level]} variant="light" tt="none" radius="sm" mr="xs">
             {t(`levels.${level}`)}
           </Badge>
-          <ForeignText limit={300}>{message}</ForeignText>{' '}
+          <Said limit={300}>{message}</Said>{' '}
           {remedy ? (
             <Text span size="sm" c="dimmed">
-              <ForeignText limit={500}>{remedy}</ForeignText>
+              <Said limit={500}>{remedy}</Said>
             </Text>
           ) : null}
         </List.Item>

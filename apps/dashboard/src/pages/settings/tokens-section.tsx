@@ -15,6 +15,7 @@ import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { RoleChoice } from './role-choice.js';
 
@@ -112,7 +113,7 @@ function AddToken({ onDone }: { onDone: (token: Dto<'NewTokenDto'>) => void }) {
       await queryClient.invalidateQueries({ queryKey: KEY });
       onDone(made);
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => create.mutate(values))}>

@@ -7,11 +7,11 @@ import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
-import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
 import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
 import { PagePlaceholder } from '../../components/placeholder.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
 import { DomainSection } from './domain-section.js';
@@ -79,7 +79,7 @@ function Substrate({ site, substrate }: { site: string; substrate: Dto<'Substrat
       {substrate.presented ? <Repin site={site} substrate={substrate} /> : null}
       {substrate.error && !substrate.presented ? (
         <Alert color="red">
-          <ForeignText>{substrate.error}</ForeignText>
+          <Said>{substrate.error}</Said>
         </Alert>
       ) : null}
       {substrate.nodes.length > 0 ? (

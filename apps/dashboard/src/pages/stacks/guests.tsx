@@ -8,9 +8,9 @@ import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import cards from '../../components/cards.module.css';
-import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber, formatPercent } from '../../components/formats.js';
 import { ListTable } from '../../components/list-table.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { colourOf, TimeChart } from '../../components/time-chart.js';
 import { DriftPanel } from './drift.js';
@@ -44,7 +44,7 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
     <Stack gap="xl">
       {error ? (
         <Alert color="red" title={t('notAnswering')}>
-          <ForeignText>{error}</ForeignText>
+          <Said>{error}</Said>
         </Alert>
       ) : null}
       <DriftPanel stack={seen.stack} guests={live.data ?? []} allowed={allowed} />

@@ -65,5 +65,5 @@ export const isCollision = (error: unknown): boolean => ['40001', '40P01'].inclu
 
 export const violates = (error: unknown, constraint: string): boolean => {
   const { code, constraint: violated } = facts(error);
-  return code === '23505' && violated === constraint;
+  return (code === '23505' || code === '23503') && violated === constraint;
 };

@@ -1,13 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Selectable, sql } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import type { DriftBook } from '../../application/stacks/drift-book.port.js';
+import type { GuestSize } from '../../domain/blueprint/blueprint.js';
 import type { GuestId, StackId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import type { DriftField, IgnoredDrift } from '../../domain/stack/drift.js';
-import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
+import type { RecordedGuest } from '../../domain/stack/stack.js';
 import { type Database, reach } from './database.js';
+import { violates } from './database-failure.js';
 import { stackBusy } from './run-creation.js';
-import type { IgnoredDriftTable } from './schema.js';
+import type { IgnoredDriftTable, Tables } from './schema.js';
+
+interface AdoptedSize {
+  readonly guest: string;
+  readonly size: GuestSize;
+}
 
 /** Answers to drift, in PostgreSQL. */
 export class KyselyDriftBook implements DriftBook {
@@ -22,25 +29,24 @@ export class KyselyDriftBook implements DriftBook {
 
   async ignore(site: string, { guest, field, observed, reason, by, at }: IgnoredDrift): Promise<void> {
     const said = { observed: JSON.stringify(observed), reason, ignored_by: by, at: new Date(at) };
-    await reach(() =>
-      this.database.db
+    try {
+      await this.database.db
         .insertInto('ignored_drift')
         .values({ guest, field, site, ...said })
         .onConflict((conflict) => conflict.columns(['guest', 'field']).doUpdateSet(said))
-        .execute(),
-    );
+        .execute();
+    } catch (error) {
+      if (violates(error, 'ignored_drift_guest_fkey')) throw removedMeanwhile(guest);
+      await reach(() => Promise.reject(error as Error));
+    }
   }
 
-  async withdraw(guest: GuestId, field: DriftField): Promise<boolean> {
-    const gone = await reach(() =>
-      this.database.db
-        .deleteFrom('ignored_drift')
-        .where('guest', '=', guest)
-        .where('field', '=', field)
-        .returning('guest')
-        .executeTakeFirst(),
-    );
-    return gone !== undefined;
+  async withdraw(guest: GuestId, field: DriftField, observed?: IgnoredDrift['observed']): Promise<boolean> {
+    let query = this.database.db.deleteFrom('ignored_drift').where('guest', '=', guest).where('field', '=', field);
+    if (observed !== undefined) {
+      query = query.where(sql<boolean>`observed = ${JSON.stringify(observed)}::jsonb`);
+    }
+    return (await reach(() => query.returning('guest').executeTakeFirst())) !== undefined;
   }
 
   async adopt(change: {
@@ -48,9 +54,9 @@ export class KyselyDriftBook implements DriftBook {
     readonly field: DriftField;
     readonly before: RecordedGuest;
     readonly after: RecordedGuest;
-    readonly wanted?: WantedStack;
+    readonly size?: AdoptedSize;
   }): Promise<void> {
-    const { stack, field, before, after, wanted } = change;
+    const { stack, field, before, after, size } = change;
     await reach(() =>
       this.database.db.transaction().execute(async (tx) => {
         // The lock under which runs of the stack start.
@@ -74,16 +80,27 @@ export class KyselyDriftBook implements DriftBook {
           .set({ body: JSON.stringify(after) })
           .where('id', '=', before.id)
           .execute();
-        if (wanted)
-          await tx
-            .updateTable('stacks')
-            .set({ body: JSON.stringify(wanted) })
-            .where('id', '=', stack)
-            .execute();
+        if (size) await wantSize(tx, stack, size);
         await tx.deleteFrom('ignored_drift').where('guest', '=', before.id).where('field', '=', field).execute();
       }),
     );
   }
+}
+
+/** Read here and not before: somebody else may have taken over another size, or changed the domain, in the meantime. */
+async function wantSize(tx: Transaction<Tables>, id: StackId, { guest, size }: AdoptedSize): Promise<void> {
+  const { body } = await tx
+    .selectFrom('stacks')
+    .select('body')
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  const guests = { ...body.guests, [guest]: { ...body.guests?.[guest], ...size } };
+  await tx
+    .updateTable('stacks')
+    .set({ body: JSON.stringify({ ...body, guests }) })
+    .where('id', '=', id)
+    .execute();
 }
 
 export const toWord = (row: Selectable<IgnoredDriftTable>): IgnoredDrift => ({
@@ -94,6 +111,14 @@ export const toWord = (row: Selectable<IgnoredDriftTable>): IgnoredDrift => ({
   by: row.ignored_by,
   at: row.at.getTime(),
 });
+
+const removedMeanwhile = (guest: GuestId): Refusal =>
+  new Refusal({
+    code: 'conflict',
+    subject: `guest ${guest}`,
+    message: 'It was removed in the meantime.',
+    remedy: 'Look at the guests of the stack again.',
+  });
 
 const movedOn = ({ spec }: RecordedGuest): Refusal =>
   new Refusal({

@@ -124,7 +124,8 @@ describe('stores on PostgreSQL', () => {
       await book.ignore('demo', word);
       const after = { ...guest, spec: { ...guest.spec, cpus: 4 } };
       const bigger = { ...wanted, guests: { 'wiki.app': { cpus: 4 } } };
-      const adoption = { stack: wanted.id, field: 'cpus', before: guest, after, wanted: bigger } as const;
+      const size = { guest: 'wiki.app', size: { cpus: 4 } };
+      const adoption = { stack: wanted.id, field: 'cpus', before: guest, after, size } as const;
       await book.adopt(adoption);
       expect(await engine.stacks.findGuest('demo', guest.spec.key)).toEqual(after);
       expect(await engine.stacks.getStack(wanted.id)).toEqual(bigger);
@@ -135,6 +136,56 @@ describe('stores on PostgreSQL', () => {
       await book.ignore('demo', word);
       await change({ type: 'guest-removed', guest: guest.id });
       expect(await book.ignored('demo')).not.toContainEqual(word);
+      await expect(book.ignore('demo', word)).rejects.toMatchObject({ problem: { code: 'conflict' } });
+    });
+
+    it('takes the sizes of two guests over at once without losing one, nor what else became wanted meanwhile', async () => {
+      const book = new KyselyDriftBook(engine.database);
+      const wanted = await newStack();
+      const names = ['wiki', 'files'];
+      const guests = names.map((name) => ({
+        ...recordedGuest(wanted, `${wanted.name}/${name}/app`),
+        instance: recordedInstance(wanted, name).id,
+      }));
+      for (const [at, guest] of guests.entries())
+        await change(
+          { type: 'instance-put', instance: recordedInstance(wanted, names[at]) },
+          { type: 'guest-put', guest },
+        );
+      await engine.stacks.putStack({ ...wanted, parameters: { domain: 'new.example' } });
+      await Promise.all(
+        guests.map((guest, at) =>
+          book.adopt({
+            ...{ stack: wanted.id, field: 'cpus', before: guest },
+            after: { ...guest, spec: { ...guest.spec, cpus: 4 } },
+            size: { guest: `${names[at]}.app`, size: { cpus: 4 } },
+          }),
+        ),
+      );
+      expect(await engine.stacks.getStack(wanted.id)).toEqual({
+        ...wanted,
+        parameters: { domain: 'new.example' },
+        guests: { 'wiki.app': { cpus: 4 }, 'files.app': { cpus: 4 } },
+      });
+    });
+
+    it('lets a word lapse that is about a value seen, and not the one that was said since', async () => {
+      const book = new KyselyDriftBook(engine.database);
+      const wanted = await newStack();
+      const guest = recordedGuest(wanted, `${wanted.name}/wiki/app`);
+      await change({ type: 'instance-put', instance: recordedInstance(wanted) }, { type: 'guest-put', guest });
+      const word = {
+        guest: guest.id,
+        field: 'node',
+        observed: 'pve2',
+        reason: 'a test',
+        by: 'ada',
+        at: 1_000,
+      } as const;
+      await book.ignore('demo', word);
+      expect(await book.withdraw(guest.id, 'node', 'pve3')).toBe(false);
+      expect(await book.ignored('demo')).toContainEqual(word);
+      expect(await book.withdraw(guest.id, 'node', 'pve2')).toBe(true);
     });
 
     it('loses nothing when two guests of one instance are configured at once', async () => {

@@ -1,3 +1,4 @@
+import { byNode } from '../../application/stacks/by-node.js';
 import type { CallContext } from '../../application/substrates/substrate.port.js';
 import { WorldFailure } from '../../domain/problem.js';
 import type { ObservedGuest, ObservedNode, ObservedStorage, ObservedSubstrate } from '../../domain/stack/observed.js';
@@ -5,9 +6,12 @@ import { text } from './answers.js';
 import type { Connection } from './connection.js';
 import { type GuestRow, guestApi, guestRow, guestStatus, readConfig } from './guest-finder.js';
 import { carries, guestInTags } from './ownership.js';
+import { within } from './waits.js';
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
+/** A storage that hangs must not use up the time for everything else. */
+const IMAGES_MS = 15_000;
 const IMAGES = ['vztmpl', 'import'] as const;
 
 /**
@@ -21,7 +25,8 @@ export async function observe(connection: Connection, context: CallContext): Pro
   const online = new Set(nodes.filter((n) => n.online).map((n) => n.name));
   const storageRows = rows.filter((row) => row.type === 'storage');
   const guests = rows.flatMap((row) => guestRow(row) ?? []);
-  const images = await observedImages(connection, storageRows, online, context);
+  const listing = within(context, connection.clock, IMAGES_MS);
+  const images = await observedImages(connection, storageRows, online, listing);
   return {
     name: connection.name,
     nodes,
@@ -119,29 +124,42 @@ async function withoutCopies(
     const stamp = guestInTags(guest.tags);
     if (stamp !== undefined) byStamp.set(stamp, (byStamp.get(stamp) ?? 0) + 1);
   }
-  const observed: ObservedGuest[] = [];
-  for (const guest of guests) {
-    let stamp = guestInTags(guest.tags);
-    if (stamp !== undefined && (byStamp.get(stamp) ?? 0) > 1) {
-      const config = await readConfig(connection, guest, context);
-      if (!config || !carries(config, stamp, guest.vmid)) stamp = undefined;
-    }
-    observed.push({
-      vmid: guest.vmid,
-      node: guest.node,
-      kind: guest.kind,
-      name: guest.name ?? '',
+  const observed = new Map<GuestRow, ObservedGuest>();
+  // Archived stacks have many guests that do not run; one node that is slow to tell of its own holds up nobody else.
+  await byNode(
+    guests,
+    ({ node }) => node,
+    async (guest) => {
+      let stamp = guestInTags(guest.tags);
+      if (stamp !== undefined && (byStamp.get(stamp) ?? 0) > 1) {
+        const config = await readConfig(connection, guest, context);
+        if (!config || !carries(config, stamp, guest.vmid)) stamp = undefined;
+      }
       // A dead node's guests keep their last state in the list for minutes.
-      status: online.has(guest.node) ? await statusOf(connection, guest, stamp !== undefined, context) : 'unknown',
-      ...(stamp === undefined ? {} : { stamp }),
-      ...(guest.maxcpu === undefined ? {} : { cpus: Number(guest.maxcpu) }),
-      ...(guest.maxmem === undefined ? {} : { memoryMiB: Math.round(Number(guest.maxmem) / MIB) }),
-      ...(guest.maxdisk === undefined ? {} : { diskGiB: round(Number(guest.maxdisk) / GIB) }),
-      ...(typeof guest.lock === 'string' ? { lock: guest.lock } : {}),
-    });
-  }
-  return observed;
+      const there = online.has(guest.node);
+      const status = there ? await statusOf(connection, guest, stamp !== undefined, context) : 'unknown';
+      observed.set(guest, observedGuest(guest, status, stamp));
+    },
+  );
+  return guests.flatMap((guest) => observed.get(guest) ?? []);
 }
+
+const observedGuest = (
+  guest: GuestRow,
+  status: ObservedGuest['status'],
+  stamp: ObservedGuest['stamp'],
+): ObservedGuest => ({
+  vmid: guest.vmid,
+  node: guest.node,
+  kind: guest.kind,
+  name: guest.name ?? '',
+  status,
+  ...(stamp === undefined ? {} : { stamp }),
+  ...(guest.maxcpu === undefined ? {} : { cpus: Number(guest.maxcpu) }),
+  ...(guest.maxmem === undefined ? {} : { memoryMiB: Math.round(Number(guest.maxmem) / MIB) }),
+  ...(guest.maxdisk === undefined ? {} : { diskGiB: round(Number(guest.maxdisk) / GIB) }),
+  ...(typeof guest.lock === 'string' ? { lock: guest.lock } : {}),
+});
 
 /** The list is up to ten seconds behind: a guest of ours that seems not to run is asked itself before a plan starts it. */
 async function statusOf(

@@ -112,6 +112,20 @@ describe('a Proxmox VE server that is ill or not the right one', () => {
     expect((error as Error).message).toContain('No ticket');
   });
 
+  it('that hangs beyond the time somebody has is a missed deadline, and no fault of ours', async () => {
+    server.answer = () => ({ delayMs: 3000 });
+    const deadline = Date.now() + 300;
+    const asked = client()
+      .api(context({ signal: AbortSignal.timeout(300), deadline }))
+      .version.$get();
+    await expect(asked).rejects.toMatchObject({ failure: { code: 'substrate.deadline' } });
+    await expect(
+      client()
+        .api(context({ signal: AbortSignal.timeout(100) }))
+        .version.$get(),
+    ).rejects.toMatchObject({ failure: { code: 'substrate.deadline' } });
+  });
+
   it('that hangs is given up after the time of one call, and the sick storage is named', async () => {
     server.answer = () => ({ delayMs: 3000 });
     const hung = client({ readMs: 150 }).api(context()).nodes.$('pve1').storage.$('nfs').content.$get();

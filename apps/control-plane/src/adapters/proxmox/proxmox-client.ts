@@ -38,6 +38,9 @@ interface CallLimits {
 const TIMEOUTS = { readMs: 30_000, writeMs: 60_000 };
 const JSON_TYPE = 'application/json;charset=UTF-8';
 
+/** The caller's signal was one of time: what it means is a deadline, not somebody's wish to stop. */
+const isTimeUp = (error: unknown): boolean => error instanceof DOMException && error.name === 'TimeoutError';
+
 /** Carries the typed error through proxmox-api, which throws plain errors with ours as `cause`. */
 class CallEnded extends Error {
   constructor(readonly outcome: unknown) {
@@ -100,7 +103,7 @@ export class ProxmoxClient {
       queryTimeout: 1,
       fetch: ((url: URL, init: { method?: string; body?: string; headers?: Record<string, string> }) =>
         this.#send(url, init, limits).catch((error: unknown) => {
-          throw new CallEnded(error);
+          throw new CallEnded(isTimeUp(error) ? deadlinePassed(`${init.method ?? 'GET'} ${url.pathname}`) : error);
         })) as never,
     });
     return proxmoxApi({

@@ -6,7 +6,7 @@ import type { ObservedSubstrate } from '../../domain/stack/observed.js';
 import type { Orders, RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock, NewId } from '../clock.port.js';
-import { withTrueSizes } from '../stacks/guest-sizes.js';
+import { whileGuestsAnswer, withTrueSizes } from '../stacks/guest-sizes.js';
 import type { StackStore } from '../stacks/stack-store.port.js';
 import type { Substrates } from '../substrates/substrate.port.js';
 import type { PlanStore } from './plan-store.port.js';
@@ -91,7 +91,8 @@ async function observeAll(
           fence: async () => undefined,
         };
         const own = touched.filter((guest) => guest.substrate === name);
-        observed[name] = await withTrueSizes(substrate, await substrate.observe(context), own, context);
+        const seen = await substrate.observe(context);
+        observed[name] = await withTrueSizes(substrate, seen, own, whileGuestsAnswer(context, world.clock.now()));
       } catch (error) {
         if (!(error instanceof WorldFailure)) throw error;
         throw new Refusal({

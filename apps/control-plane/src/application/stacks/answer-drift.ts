@@ -1,7 +1,8 @@
+import type { GuestSize } from '../../domain/blueprint/blueprint.js';
 import type { StackId } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import type { DriftField } from '../../domain/stack/drift.js';
-import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
+import type { RecordedGuest } from '../../domain/stack/stack.js';
 import type { Clock } from '../clock.port.js';
 import type { DriftBook } from './drift-book.port.js';
 import type { Look, LookAtGuests, SeenDrift } from './look-at-guests.js';
@@ -39,13 +40,13 @@ export class AnswerDrift {
       });
     }
     const { field } = reference;
-    const wanted = adoptedWish(stack, reference.guest, drift);
+    const size = adoptedSize(drift);
     await this.book.adopt({
       stack: stack.id,
       field,
       before: recorded,
       after: adopted(recorded, drift),
-      ...(wanted ? { wanted } : {}),
+      ...(size ? { size: { guest: reference.guest, size } } : {}),
     });
   }
 
@@ -102,8 +103,7 @@ function adopted(recorded: RecordedGuest, { field, observed }: SeenDrift): Recor
 }
 
 /** A size is wanted as well as recorded: else the next plan would ask for the old one again. */
-function adoptedWish(stack: WantedStack, guest: string, { field, observed }: SeenDrift): WantedStack | undefined {
+function adoptedSize({ field, observed }: SeenDrift): GuestSize | undefined {
   if (field !== 'cpus' && field !== 'memoryMiB' && field !== 'diskGiB') return undefined;
-  const size = { ...stack.guests?.[guest], [field]: Number(observed) };
-  return { ...stack, guests: { ...stack.guests, [guest]: size } };
+  return { [field]: Number(observed) };
 }

@@ -1,10 +1,18 @@
+import type { Instant } from '../../domain/ids.js';
 import { WorldFailure } from '../../domain/problem.js';
 import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
 import type { RecordedGuest } from '../../domain/stack/stack.js';
 import type { CallContext, Substrate } from '../substrates/substrate.port.js';
+import { byNode } from './by-node.js';
 
-/** Guests asked at the same time. */
-export const AT_ONCE = 8;
+/** What guests have not told of themselves within this time is taken from the overview. */
+const SIZES_MS = 10_000;
+
+/** The same context for questions to guests one by one: one that hangs must not use up the time for everything else. */
+export const whileGuestsAnswer = (context: CallContext, now: Instant): CallContext => ({
+  ...context,
+  deadline: Math.min(context.deadline, now + SIZES_MS),
+});
 
 /** A guest on a node that has just gone is shown by what the overview says of it. */
 export async function settingsOf(
@@ -34,16 +42,19 @@ export async function withTrueSizes(
   const online = new Set(seen.nodes.filter((node) => node.online).map((node) => node.name));
   const recorded = new Map(own.map((guest) => [guest.id, guest]));
   const guests = [...seen.guests];
-  const left = [...guests.entries()].filter(([, { stamp, node }]) => stamp && recorded.has(stamp) && online.has(node));
-  const ask = async (): Promise<void> => {
-    for (let next = left.shift(); next; next = left.shift()) {
-      const [at, guest] = next;
-      const settings = await settingsOf(substrate, recorded.get(guest.stamp!)!, guest, context);
-      if (!settings) continue;
+  const asked = [...guests.entries()].flatMap(([at, guest]) => {
+    const known = guest.stamp && online.has(guest.node) ? recorded.get(guest.stamp) : undefined;
+    return known ? [{ at, guest, known }] : [];
+  });
+  await byNode(
+    asked,
+    ({ guest }) => guest.node,
+    async ({ at, guest, known }) => {
+      const settings = await settingsOf(substrate, known, guest, context);
+      if (!settings) return;
       const { cpus, memoryMiB, diskGiB = guest.diskGiB } = settings;
       guests[at] = { ...guest, cpus, memoryMiB, ...(diskGiB === undefined ? {} : { diskGiB }) };
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+    },
+  );
   return { ...seen, guests };
 }

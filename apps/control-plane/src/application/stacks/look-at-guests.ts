@@ -13,8 +13,9 @@ import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../doma
 import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
 import type { Clock } from '../clock.port.js';
 import type { CallContext, Substrates } from '../substrates/substrate.port.js';
+import { byNode } from './by-node.js';
 import type { DriftBook } from './drift-book.port.js';
-import { AT_ONCE, settingsOf } from './guest-sizes.js';
+import { settingsOf, whileGuestsAnswer } from './guest-sizes.js';
 import type { StackStore } from './stack-store.port.js';
 
 export interface SeenDrift extends Drift {
@@ -118,15 +119,16 @@ export class LookAtGuests {
       const seen: ObservedSubstrate = await substrate.observe(context);
       const byStamp = new Map(seen.guests.flatMap((guest) => (guest.stamp ? [[guest.stamp, guest] as const] : [])));
       const of = new Map<RecordedGuest, { observed?: ObservedGuest; settings?: GuestSettings }>();
-      const left = [...own];
-      const ask = async (): Promise<void> => {
-        for (let recorded = left.shift(); recorded; recorded = left.shift()) {
+      const asking = whileGuestsAnswer(context, this.clock.now());
+      await byNode(
+        own,
+        ({ id, node }) => byStamp.get(id)?.node ?? node,
+        async (recorded) => {
           const observed = byStamp.get(recorded.id);
-          const settings = observed && (await settingsOf(substrate, recorded, observed, context));
+          const settings = observed && (await settingsOf(substrate, recorded, observed, asking));
           of.set(recorded, { ...(observed ? { observed } : {}), ...(settings ? { settings } : {}) });
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, ask));
+        },
+      );
       return { of, online: new Set(seen.nodes.filter((node) => node.online).map((node) => node.name)) };
     } catch (error) {
       if (!(error instanceof WorldFailure || error instanceof Refusal)) throw error;
@@ -140,7 +142,7 @@ export class LookAtGuests {
       if (live.status === 'unknown') continue;
       const there = live.status !== 'missing';
       const over = lapsed(recorded.id, live.drift, words, (field) => there || field === 'presence');
-      for (const { guest, field } of over) await this.book.withdraw(guest, field);
+      for (const { guest, field, observed } of over) await this.book.withdraw(guest, field, observed);
     }
   }
 

@@ -257,8 +257,10 @@ export function addStackCommands(program: Command): void {
       .description('remove a stack and everything it made'),
   ).action(
     withSession(async (session, name: string, options: WantedOptions) => {
-      const found = await stackOrFail(session, options.site, name);
-      return carryOut(session, await makePlan(session, found.name, { site: found.site }, true), options);
+      // One whose removal failed is in no list any more; the control plane knows whether something of it is left.
+      const found = await findStack(session, options.site, name);
+      const { name: stack = name, site = options.site } = found ?? {};
+      return carryOut(session, await makePlan(session, stack, { site }, true), options);
     }),
   );
 }

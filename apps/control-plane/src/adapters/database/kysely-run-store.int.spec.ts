@@ -110,6 +110,26 @@ describe('run store on PostgreSQL', () => {
     }
   });
 
+  it('wants what a plan wants from its run on, and not when it is refused: a removal that comes too early hides no stack', async () => {
+    const { plan } = await started([{ id: 'a' }]);
+    const removal = { ...plan, id: fresh('pln') as Plan['id'], operation: 'remove' as const };
+    const gone = { ...removal, wanted: { ...plan.wanted, state: 'removed' as const } };
+    await engine.plans.makeAndPut('demo', Date.now() + 60_000, async () => gone);
+    const create = engine.runs.create(gone, { id: fresh('run') as RunId, actor: 'admin' });
+    await expect(create).rejects.toMatchObject({ problem: { code: 'stack.busy' } });
+    expect(await engine.stacks.findStack('demo', plan.stackName)).toEqual(plan.wanted);
+  });
+
+  it('starts no run of a new stack whose name another one has by then', async () => {
+    const { plan } = await started([{ id: 'a' }]);
+    const other = { ...plan.wanted, id: fresh('stk') as Plan['stack'] };
+    const late = { ...plan, id: fresh('pln') as Plan['id'], stack: other.id, wanted: other };
+    await engine.plans.makeAndPut('demo', Date.now() + 60_000, async () => late);
+    const create = engine.runs.create(late, { id: fresh('run') as RunId, actor: 'admin' });
+    await expect(create).rejects.toMatchObject({ problem: { code: 'conflict', subject: `stack ${plan.stackName}` } });
+    expect(await engine.stacks.getStack(other.id)).toBeUndefined();
+  });
+
   it('changes the domain of a site with the run that carries it out, which has the site for itself', async () => {
     const order = { from: 'demo.test', to: 'town.example', rewrite: true, values: [] };
     const other = await storedPlan(engine, [{ id: 'a' }]);

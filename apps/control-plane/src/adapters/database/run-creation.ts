@@ -6,7 +6,7 @@ import { holdReservations } from './reservation-rows.js';
 import { durationKey } from './run-rows.js';
 import { serverTime } from './run-writer.js';
 import type { Tables } from './schema.js';
-import { refuseBesideDomainChange, wantNewDomain } from './site-runs.js';
+import { refuseBesideDomainChange, wantPlan } from './site-runs.js';
 
 type Tx = Transaction<Tables>;
 
@@ -40,6 +40,7 @@ export async function insertRun(
   const busy = inTheWay.find(({ id, state }) => state !== 'undoing' || id !== run.undoes);
   if (busy !== undefined) throw stackBusy(plan.stackName, busy.id);
   if (run.undoes !== undefined && inTheWay.length === 0) throw notBeingUndone(run.undoes);
+  await wantPlan(tx, plan);
   const now = new Date(await serverTime(tx));
   await tx
     .insertInto('runs')
@@ -59,7 +60,6 @@ export async function insertRun(
     })
     .execute();
   await holdReservations(tx, plan, undefined);
-  await wantNewDomain(tx, plan);
   await insertSteps(tx, plan, run.id);
 }
 

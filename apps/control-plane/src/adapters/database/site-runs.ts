@@ -3,6 +3,7 @@ import type { Plan } from '../../domain/plan/plan.js';
 import { Refusal } from '../../domain/problem.js';
 import { movedSite } from '../../domain/site/domain-change.js';
 import type { Tables } from './schema.js';
+import { putWanted } from './wanted-stacks.js';
 
 type Tx = Transaction<Tables>;
 
@@ -40,10 +41,13 @@ export async function refuseBesideDomainChange(tx: Tx, plan: Plan): Promise<void
   });
 }
 
-/** With the run that carries it out: the site's domain, and what is wanted of its stacks. */
-export async function wantNewDomain(tx: Tx, plan: Plan): Promise<void> {
+/**
+ * With the run that carries it out and never without: what is wanted of the stack. A change of the domain is wanted of the
+ * site and of all its stacks at once, or of none.
+ */
+export async function wantPlan(tx: Tx, plan: Plan): Promise<void> {
   const order = plan.orders?.domain;
-  if (order === undefined) return;
+  if (order === undefined) return putWanted(tx, plan.wanted);
   const site = await tx
     .selectFrom('sites')
     .select('body')

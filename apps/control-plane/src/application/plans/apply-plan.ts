@@ -51,8 +51,6 @@ export class ApplyPlan {
       });
     }
     await this.#refuseStale(plan);
-    // A change of the domain is wanted of all stacks at once, or of none: its run puts it.
-    if (!plan.orders?.domain) await this.world.stacks.putStack(plan.wanted);
     const id = this.world.newId.next('run') as RunId;
     const { run, rings } = await this.runs.create(plan, {
       id,

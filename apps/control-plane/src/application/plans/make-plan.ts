@@ -48,22 +48,31 @@ export class MakePlan {
   }
 
   /** A new stack takes names and keys that parts of a removed one of that name still have. */
-  async #refuseLeftOver({ site, name }: StackRequest): Promise<void> {
-    const { stacks } = await this.world.stacks.recorded(site);
-    const leftOver = stacks.find((stack) => stack.name === name);
+  async #refuseLeftOver(request: StackRequest): Promise<void> {
+    const leftOver = await this.#leftOver(request);
     if (!leftOver) return;
+    const { site, name } = request;
     throw new Refusal({
       code: 'conflict',
       subject: `stack ${name}`,
       message: `A stack of that name is being removed from site ${site}; parts of it (${leftOver.id}) are still there.`,
       remedy:
-        'Wait until its removal has ended. Where it failed: bastide run list shows it, bastide run retry goes on.',
+        'Wait until its removal has ended. Where it failed or was left: remove the stack again (bastide stack remove).',
     });
+  }
+
+  /** A stack that nobody wants any more and that is not gone: its removal failed, and was perhaps left as it was. */
+  async #leftOver({ site, name }: StackRequest): Promise<WantedStack | undefined> {
+    const { stacks } = await this.world.stacks.recorded(site);
+    const found = stacks.find((stack) => stack.name === name);
+    return found && this.world.stacks.getStack(found.id);
   }
 
   async #wanted(request: StackRequest): Promise<WantedStack> {
     const { world } = this;
-    const existing = await world.stacks.findStack(request.site, request.name);
+    const existing =
+      (await world.stacks.findStack(request.site, request.name)) ??
+      (request.remove ? await this.#leftOver(request) : undefined);
     if (request.remove || request.archive) {
       if (!existing) throw unknownStack(request);
       return { ...existing, state: request.remove ? 'removed' : 'archived' };

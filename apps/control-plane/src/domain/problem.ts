@@ -44,6 +44,7 @@ export const PROBLEM_CODES = {
   'run.not_cancellable': 409,
   'run.illegal': 409,
   'guest.not_ours': 409,
+  'guest.unfinished': 409,
   'certificate.foreign': 409,
   'permission.missing': 403,
   'artifact.missing': 409,

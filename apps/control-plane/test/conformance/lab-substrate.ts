@@ -240,6 +240,10 @@ function byHand(
         dport: String(port),
       } as never);
     },
+    leaveDisk: async (vmid) => {
+      const content = root.nodes.$('lab1').storage.$(STORAGE).content;
+      await content.$post({ vmid, filename: `vm-${vmid}-disk-7`, size: '1G' } as never);
+    },
     volumes: async (vmid) => {
       const all = (await root.nodes.$('lab1').storage.$(STORAGE).content.$get({ vmid })) as { vmid?: unknown }[];
       return all.filter((v) => Number(v.vmid) === vmid).length;
@@ -247,7 +251,11 @@ function byHand(
   };
 }
 
-function faultCall(lab: RunningLab, body: Record<string, unknown> | undefined): Promise<void> {
+/** Puts a fault in; takes all out with `undefined`. */
+export function faultCall(
+  lab: Pick<RunningLab, 'url' | 'caCertificate'>,
+  body: Record<string, unknown> | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? 'DELETE' : 'POST';
     const call = request(`${lab.url}/lab/faults`, { method, ca: lab.caCertificate, agent: false }, (response) => {

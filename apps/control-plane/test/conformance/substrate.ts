@@ -35,6 +35,8 @@ export interface SubstrateUnderTest {
     firewall(vmid: number): Promise<{ closed: boolean; rules: readonly string[] }>;
     /** Adds an inbound rule that is not ours. */
     openPort(vmid: number, port: number): Promise<void>;
+    /** A disk of that id which no guest names. */
+    leaveDisk(vmid: number): Promise<void>;
     /** Volumes that exist for an id. */
     volumes(vmid: number): Promise<number>;
   };

@@ -98,7 +98,7 @@ describe('an install of team whose workers die', () => {
     await crew?.stop();
     expect(spared(world, kills)).toEqual([]);
     expect(new Set(diedIn(world).map((one) => one.split(' ')[0]))).toEqual(
-      new Set(['claimed', 'untold', 'told', 'hooked', 'done', 'committed']),
+      new Set(['claimed', 'asking', 'untold', 'told', 'hooked', 'done', 'committed']),
     );
     expect(doubled(world)).toEqual([]);
     expect(await look(world)).toEqual(calm);

@@ -3,11 +3,11 @@ import path from 'node:path';
 import type { StepKind } from '../../src/domain/plan/steps.js';
 
 /**
- * Where a step can be when its worker dies. `claimed`: its start is committed and nothing is begun; `untold`: its outside
- * task exists and nobody wrote that down; `told`: it is written down; `hooked`: the hook runs on the guest; `done`: all
+ * Where a step can be when its worker dies. `claimed`: its start is committed and nothing is begun; `asking`: it is written
+ * down which guest it is about to ask for; `untold`: its outside task exists and nobody wrote that down; `told`: it is written down; `hooked`: the hook runs on the guest; `done`: all
  * is done and its end is not committed; `committed`: its end is committed and nobody was rung.
  */
-export type KillPoint = 'claimed' | 'untold' | 'told' | 'hooked' | 'done' | 'committed';
+export type KillPoint = 'claimed' | 'asking' | 'untold' | 'told' | 'hooked' | 'done' | 'committed';
 
 /** Step → points, in one form for steps and for the units that are named after them. */
 export type Kills = Readonly<Record<string, readonly KillPoint[]>>;
@@ -21,7 +21,7 @@ export interface Death {
 /** Nothing new came to a halt for so long: all that can be in the worker's hands is where it should be. */
 const QUIET_MS = 120;
 
-const ON_THE_WAY: readonly KillPoint[] = ['untold', 'told', 'hooked'];
+const ON_THE_WAY: readonly KillPoint[] = ['asking', 'untold', 'told', 'hooked'];
 
 /** A unit is `bastide-<run>-<step>-<attempt>` with dashes for what units may not be called. */
 const keyOf = (what: string): string =>
@@ -32,7 +32,7 @@ const keyOf = (what: string): string =>
 
 /** What lies between a step's two events, by what the step does outside. */
 const INNER: Partial<Record<StepKind, readonly KillPoint[]>> = {
-  'guest.create': ['untold', 'told', 'done'],
+  'guest.create': ['asking', 'untold', 'told', 'done'],
   'guest.start': ['untold', 'told', 'done'],
   'hook.run': ['hooked', 'told', 'done'],
   'binding.provide': ['hooked', 'told', 'done'],

@@ -2,6 +2,7 @@ import type { Database } from '../../src/adapters/database/database.js';
 import { KyselyRunStore } from '../../src/adapters/database/kysely-run-store.js';
 import type { DecidedEvent, Decision, Lease, RunSnapshot } from '../../src/application/runs/run-store.port.js';
 import type { RunId } from '../../src/domain/ids.js';
+import type { BegunGuest } from '../../src/domain/stack/stack.js';
 import type { KillPlan } from './kill-plan.js';
 
 /** The run log as it is, on the way to and from which the worker may die. */
@@ -30,6 +31,12 @@ export class KillingRunStore extends KyselyRunStore {
       if (error instanceof BeforeTheEnd) await this.plan.reach(error.step, 'done');
       throw error;
     }
+  }
+
+  override async saveBegun(lease: Lease, guest: BegunGuest): Promise<boolean> {
+    const saved = await super.saveBegun(lease, guest);
+    await this.plan.reach(lease.step, 'asking');
+    return saved;
   }
 
   override async saveTask(lease: Lease, task: string): Promise<boolean> {

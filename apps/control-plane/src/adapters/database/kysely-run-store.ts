@@ -15,6 +15,8 @@ import type { RunId, StackId, StepId } from '../../domain/ids.js';
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
 import { Refusal } from '../../domain/problem.js';
 import type { LogEntry } from '../../domain/run/run.js';
+import type { BegunGuest } from '../../domain/stack/stack.js';
+import { putBegun } from './begun-guests.js';
 import { type Database, reach } from './database.js';
 import { isCollision, violates } from './database-failure.js';
 import { insertRun, stackBusy } from './run-creation.js';
@@ -189,6 +191,10 @@ export class KyselyRunStore implements RunStore {
         .executeTakeFirstOrThrow(),
     );
     return numUpdatedRows > 0n;
+  }
+
+  saveBegun(lease: Lease, guest: BegunGuest): Promise<boolean> {
+    return this.write(lease.run, (tx) => putBegun(tx, lease, guest));
   }
 
   due(limit: number): Promise<Due | undefined> {

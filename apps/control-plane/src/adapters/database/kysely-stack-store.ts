@@ -1,18 +1,19 @@
 import { sql } from 'kysely';
 import type { StackStore } from '../../application/stacks/stack-store.port.js';
-import type { BindingId, InstanceId, StackId } from '../../domain/ids.js';
-import { Refusal } from '../../domain/problem.js';
+import type { BindingId, GuestId, InstanceId, StackId } from '../../domain/ids.js';
 import type { Site } from '../../domain/site/site.js';
 import type {
+  BegunGuest,
   RecordedBinding,
   RecordedGuest,
   RecordedInstance,
   RecordedSite,
   WantedStack,
 } from '../../domain/stack/stack.js';
+import { findBegun } from './begun-guests.js';
 import { type Database, reach } from './database.js';
-import { violates } from './database-failure.js';
 import { toWord } from './kysely-drift-book.js';
+import { putWanted } from './wanted-stacks.js';
 
 /** Sites, stacks and what is recorded of them, in PostgreSQL. */
 export class KyselyStackStore implements StackStore {
@@ -46,18 +47,7 @@ export class KyselyStackStore implements StackStore {
   }
 
   async putStack(stack: WantedStack): Promise<void> {
-    const { id, site, name, state } = stack;
-    const row = { site, name, state, body: JSON.stringify(stack) };
-    try {
-      await this.db
-        .insertInto('stacks')
-        .values({ id, ...row })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-        .execute();
-    } catch (error) {
-      if (violates(error, 'stacks_name')) throw nameTaken(stack);
-      await reach(() => Promise.reject(error as Error));
-    }
+    await reach(() => putWanted(this.db, stack));
   }
 
   async getStack(id: StackId): Promise<WantedStack | undefined> {
@@ -104,6 +94,12 @@ export class KyselyStackStore implements StackStore {
             .where('site', '=', site)
             .orderBy('id')
             .execute();
+          const begun = await tx
+            .selectFrom('begun_guests')
+            .select('body')
+            .where('site', '=', site)
+            .orderBy('id')
+            .execute();
           // A removed stack counts as long as something of it is recorded.
           const stacks = await tx
             .selectFrom('stacks')
@@ -111,7 +107,8 @@ export class KyselyStackStore implements StackStore {
             .where('site', '=', site)
             .where(
               sql<boolean>`(state <> 'removed' or exists (select from instances i where i.stack = stacks.id)
-                or exists (select from guests g where g.stack = stacks.id))`,
+                or exists (select from guests g where g.stack = stacks.id)
+                or exists (select from begun_guests b where b.stack = stacks.id))`,
             )
             .orderBy('id')
             .execute();
@@ -135,6 +132,7 @@ export class KyselyStackStore implements StackStore {
             guests: guests.map(({ body }) => body),
             bindings: bindings.map(({ body }) => body),
             reservations,
+            ...(begun.length > 0 ? { begun: begun.map(({ body }) => body) } : {}),
             ...(words.length > 0 ? { ignoredDrift: words.map(toWord) } : {}),
           };
         }),
@@ -146,6 +144,10 @@ export class KyselyStackStore implements StackStore {
       this.db.selectFrom('guests').select('body').where('site', '=', site).where('key', '=', key).executeTakeFirst(),
     );
     return row?.body;
+  }
+
+  findBegun(id: GuestId): Promise<BegunGuest | undefined> {
+    return reach(() => findBegun(this.db, id));
   }
 
   async findInstance(id: InstanceId): Promise<RecordedInstance | undefined> {
@@ -162,11 +164,3 @@ export class KyselyStackStore implements StackStore {
     return row?.body;
   }
 }
-
-const nameTaken = ({ name, site }: WantedStack): Refusal =>
-  new Refusal({
-    code: 'conflict',
-    subject: `stack ${name}`,
-    message: `Site ${site} has a stack of that name already.`,
-    remedy: 'Choose another name, or change the stack that is there.',
-  });

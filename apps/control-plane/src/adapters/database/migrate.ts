@@ -12,6 +12,7 @@ import { notifications } from './migrations/0025-notifications.js';
 import { ignoredDrift } from './migrations/0040-ignored-drift.js';
 import { runAddress } from './migrations/0041-run-address.js';
 import { archivedStacks } from './migrations/0042-archived-stacks.js';
+import { begunGuests } from './migrations/0043-begun-guests.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0040-ignored-drift': ignoredDrift,
   '0041-run-address': runAddress,
   '0042-archived-stacks': archivedStacks,
+  '0043-begun-guests': begunGuests,
 };
 
 /**

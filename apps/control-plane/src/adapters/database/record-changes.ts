@@ -3,6 +3,7 @@ import type { Transaction } from 'kysely';
 import type { RecordChange } from '../../application/stacks/stack-store.port.js';
 import type { BindingId, GuestId, InstanceId } from '../../domain/ids.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance } from '../../domain/stack/stack.js';
+import { removeBegun, settleBegun } from './begun-guests.js';
 import type { Tables } from './schema.js';
 
 type Tx = Transaction<Tables>;
@@ -28,6 +29,8 @@ export async function applyRecordChange(tx: Tx, site: string, change: RecordChan
       return changeGuest(tx, change.guest, ({ formerDomains: _carried, ...guest }) => guest);
     case 'guest-removed':
       return removeGuest(tx, change.guest);
+    case 'guest-cleared':
+      return removeBegun(tx, change.guest);
     case 'instance-put':
       return putInstance(tx, site, change.instance);
     case 'instance-installed':
@@ -64,6 +67,7 @@ async function putGuest(tx: Tx, site: string, guest: RecordedGuest): Promise<voi
     .values({ id, ...row })
     .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
     .execute();
+  await settleBegun(tx, guest);
 }
 
 async function changeGuest(tx: Tx, id: GuestId, change: (guest: RecordedGuest) => RecordedGuest): Promise<void> {

@@ -75,7 +75,7 @@ export async function writeDecision(tx: Tx, snapshot: RunSnapshot, decision: Dec
   if (state !== run.state) {
     const finished = isSettled(state) ? new Date(now) : null;
     await tx.updateTable('runs').set({ state, finished_at: finished }).where('id', '=', run.id).execute();
-    if (state === 'left' || state === 'undone') await releaseReservations(tx, run.id, state);
+    if (state === 'left' || state === 'undone') await releaseReservations(tx, run.id);
   }
   for (const change of decision.changes ?? []) await applyRecordChange(tx, run.site, change);
   for (const [index, { step, event }] of decision.events.entries()) {
@@ -161,17 +161,13 @@ export async function appendLines(
 }
 
 /**
- * Gives back what the run's plan had reserved for guests that do not exist. A guest whose creation was started but never
- * recorded may exist half-way: it keeps its id and address unless everything was undone.
+ * Gives back what the run's plan had reserved for guests that do not exist. A guest that was begun and not recorded may
+ * exist half-way: it keeps its ids and address until it is cleared.
  */
-async function releaseReservations(tx: Tx, run: RunId, state: 'left' | 'undone'): Promise<void> {
+async function releaseReservations(tx: Tx, run: RunId): Promise<void> {
   await sql`
     delete from reservations r using runs
     where runs.id = ${run} and r.plan = runs.plan
       and not exists (select from guests g where g.site = r.site and g.key = r.owner)
-      and (${state} = 'undone' or not exists (
-        select from run_steps s where s.run = runs.id and s.attempt > 0
-          and s.planned->'step'->>'kind' = 'guest.create' and s.planned->'step'->'guest'->>'key' = r.owner))`.execute(
-    tx,
-  );
+      and not exists (select from begun_guests b where b.site = r.site and b.key = r.owner)`.execute(tx);
 }

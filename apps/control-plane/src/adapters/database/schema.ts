@@ -12,7 +12,13 @@ import type { Problem } from '../../domain/problem.js';
 import type { FailureData, RunState, StepState } from '../../domain/run/run.js';
 import type { Site } from '../../domain/site/site.js';
 import type { DriftField } from '../../domain/stack/drift.js';
-import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
+import type {
+  BegunGuest,
+  RecordedBinding,
+  RecordedGuest,
+  RecordedInstance,
+  WantedStack,
+} from '../../domain/stack/stack.js';
 
 /** A jsonb column: read parsed, written as text (an array would otherwise become a PostgreSQL array). */
 type Document<T> = ColumnType<T, string, string>;
@@ -47,6 +53,15 @@ export interface GuestsTable {
   instance: InstanceId;
   key: string;
   body: Document<RecordedGuest>;
+}
+
+/** Asked for and not recorded. */
+export interface BegunGuestsTable {
+  id: GuestId;
+  site: string;
+  stack: StackId;
+  key: string;
+  body: Document<BegunGuest>;
 }
 
 export interface BindingsTable {
@@ -362,6 +377,7 @@ export interface Tables {
   stacks: StacksTable;
   instances: InstancesTable;
   guests: GuestsTable;
+  begun_guests: BegunGuestsTable;
   bindings: BindingsTable;
   reservations: ReservationsTable;
   plans: PlansTable;

@@ -1,8 +1,9 @@
-import { substrateConformance } from '../../../test/conformance/substrate.js';
+import { type SubstrateUnderTest, substrateConformance } from '../../../test/conformance/substrate.js';
+import { unfinishedGuestConformance } from '../../../test/conformance/unfinished-guests.js';
 import { wallClock } from '../../../test/conformance/wall-clock.js';
 import { FakeSubstrate } from './fake-substrate.js';
 
-substrateConformance('the fake', async () => {
+const open = async (): Promise<SubstrateUnderTest> => {
   const substrate = new FakeSubstrate(wallClock, { taskMs: 5 });
   const must = (vmid: number) => {
     const guest = substrate.guests.get(vmid);
@@ -44,9 +45,13 @@ substrateConformance('the fake', async () => {
       },
       volumes: async (vmid) => {
         const guest = substrate.guests.get(vmid);
-        return guest ? 1 + Object.keys(guest.volumes).length : 0;
+        return (guest ? 1 + Object.keys(guest.volumes).length : 0) + (substrate.looseDisks.get(vmid) ?? 0);
       },
+      leaveDisk: async (vmid) => void substrate.looseDisks.set(vmid, 1),
     },
     close: async () => undefined,
   };
-});
+};
+
+substrateConformance('the fake', open);
+unfinishedGuestConformance('the fake', open);

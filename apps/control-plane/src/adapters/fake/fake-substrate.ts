@@ -9,6 +9,7 @@ import type {
   GuestLocation,
   OwnedGuest,
   Substrate,
+  UnfinishedGuest,
 } from '../../application/substrates/substrate.port.js';
 import type { GuestId } from '../../domain/ids.js';
 import { type ProblemCode, Refusal, WorldFailure } from '../../domain/problem.js';
@@ -53,6 +54,8 @@ type Method = keyof Substrate;
 export class FakeSubstrate implements Substrate {
   readonly guests = new Map<number, FakeGuest>();
   readonly images: Set<string>;
+  /** Disks that no guest names, by id. */
+  readonly looseDisks = new Map<number, number>();
   readonly name: string;
   /** What was done to the world, in order: `create 104`, `start 104`. */
   readonly deeds: string[] = [];
@@ -150,10 +153,11 @@ export class FakeSubstrate implements Substrate {
         await this.#unlocked(own, context);
         return at(own);
       }
-      if (this.guests.has(vmid)) {
+      if (this.guests.has(vmid) || this.looseDisks.has(vmid)) {
         vmid = await ids.next(vmid);
         continue;
       }
+      await context.asking?.(vmid);
       const guest: FakeGuest = {
         ...{ vmid, node: spec.node, kind: spec.kind, name: spec.hostname, status: 'stopped' },
         ...{ cpus: spec.cpus, memoryMiB: spec.memoryMiB, diskGiB: spec.diskGiB, snapshots: new Map() },
@@ -197,6 +201,23 @@ export class FakeSubstrate implements Substrate {
       this.guests.delete(guest.vmid);
     };
     await this.#change('destroyGuest', owned, context, destroy, 'gone is fine');
+  }
+
+  async clearGuest(left: UnfinishedGuest, context: CallContext): Promise<void> {
+    this.#begin('clearGuest', context);
+    const vmids = left.vmids.filter((vmid) => vmid !== left.spare);
+    const own = () => [...this.guests.values()].filter((g) => g.vmid !== left.spare && isStamped(g, left.stamp));
+    for (const guest of own()) {
+      if (guest.lock === 'create') throw refuse('guest.unfinished', `guest ${guest.vmid} on ${guest.node}`);
+      await this.destroyGuest({ guest: left.stamp.guest, stamp: left.stamp, at: at(guest) }, context);
+    }
+    for (const vmid of vmids) {
+      const there = this.guests.get(vmid);
+      if (there?.lock === 'create' && !there.stamp) throw refuse('guest.unfinished', `guest ${vmid} on ${there.node}`);
+      if (there || !this.looseDisks.has(vmid)) continue;
+      await this.#task(`remove disks ${vmid}`, context);
+      this.looseDisks.delete(vmid);
+    }
   }
 
   async setStartsAtBoot(owned: OwnedGuest, starts: boolean, context: CallContext): Promise<void> {
@@ -394,6 +415,9 @@ export class FakeSubstrate implements Substrate {
     }
   }
 }
+
+const isStamped = ({ stamp, vmid }: FakeGuest, { guest, site, stack }: OwnershipStamp): boolean =>
+  stamp?.vmid === vmid && stamp.guest === guest && stamp.site === site && stamp.stack === stack;
 
 const at = ({ vmid, node, kind }: FakeGuest): GuestLocation => ({ vmid, node, kind });
 

@@ -10,13 +10,14 @@ import { type Found, findStamped, listGuests, readConfig, waitForLock } from './
 import type { Making } from './making.js';
 import { readStamp } from './ownership.js';
 import { parseUpid } from './tasks.js';
+import { disksAt } from './volumes.js';
 import { deadlinePassed, until } from './waits.js';
 
 /** New volumes take a short lock per storage; this many creations at once do not starve each other. */
 const CREATES_PER_STORAGE = 4;
 /** How many ids of our own range may be taken by strangers before we say that something else is wrong. */
 const MOST_IDS = 50;
-const CREATING = ['vzcreate', 'qmcreate', 'qmclone', 'vzclone', 'vzrestore', 'qmrestore'];
+export const CREATING = ['vzcreate', 'qmcreate', 'qmclone', 'vzclone', 'vzrestore', 'qmrestore'];
 
 /**
  * Creates a guest at most once: whoever calls again, in this process or another one, finds the guest of the first by its
@@ -48,15 +49,19 @@ export async function createGuest(
     }
     const occupant = await occupantOf(connection, hints, vmid, context);
     if (occupant === 'creating') continue;
-    if (occupant === 'taken') {
+    // Disks without a guest are somebody's all the same, and destroying a guest takes all disks of its id.
+    const disks = occupant === 'nobody' ? await disksAt(connection, { ...spec, vmid }, context) : [];
+    if (occupant === 'taken' || disks.length > 0) {
       used += 1;
       const taken = vmid;
       vmid = await ids.next(taken);
-      context.log?.(`Guest id ${taken} is taken by somebody else; trying ${vmid}.`);
+      const why = disks.length > 0 ? `has disks already (${disks.join(', ')})` : 'is taken by somebody else';
+      context.log?.(`Guest id ${taken} ${why}; trying ${vmid}.`);
       hints.push(at(vmid));
       continue;
     }
     try {
+      await context.asking?.(vmid);
       await make(connection, making, vmid, what, context);
     } catch (error) {
       if (isFailure(error, 'guest.id_taken')) {

@@ -6,7 +6,7 @@ import type { Connection } from './connection.js';
 import { volumesOf } from './guest-config.js';
 import { guestApi, listGuests, owned, readConfig, unlocked } from './guest-finder.js';
 import { stopFound } from './power.js';
-import { part } from './proxmox-client.js';
+import { removeVolume, volumesLeft } from './volumes.js';
 import { until, within } from './waits.js';
 
 /** How long leftovers may take to disappear after the task's OK, before they are removed one by one. */
@@ -86,20 +86,10 @@ async function confirmVolumesGone(
     if (!isFailure(error, 'substrate.deadline') || connection.clock.now() >= context.deadline) throw error;
   }
   const left = await remaining(connection, at, volumes, context);
-  for (const volume of left) {
-    context.log?.(`Removing volume ${volume}, which was left over.`);
-    const storage = connection.client.api(context).nodes.$(at.node).storage.$(volume.split(':')[0]!);
-    await connection.tasks.run(`removal of volume ${volume}`, () => storage.content.$(part(volume)).$delete(), context);
-  }
+  for (const volume of left) await removeVolume(connection, at.node, volume, context);
   const still = await remaining(connection, at, volumes, context);
   if (still.length === 0) return;
-  throw new WorldFailure({
-    code: 'guest.volumes_left',
-    retryable: 'later',
-    message: `Guest ${at.vmid} is destroyed, but these volumes are still there: ${still.join(', ')}`,
-    hint: 'Is their storage online? Trying again removes them; else: pvesm free VOLUME.',
-    details: { volumes: still },
-  });
+  throw new WorldFailure(volumesLeft(at.vmid, still));
 }
 
 async function remaining(

@@ -73,6 +73,17 @@ export async function findStamped(
   hints: readonly GuestLocation[],
   context: CallContext,
 ): Promise<Found | undefined> {
+  for await (const found of stamped(connection, guest, hints, context)) return found;
+  return undefined;
+}
+
+/** As `findStamped`, all of them: a creation that was cut off may have begun twice. */
+export async function* stamped(
+  connection: Connection,
+  guest: GuestId,
+  hints: readonly GuestLocation[],
+  context: CallContext,
+): AsyncGenerator<Found, void, void> {
   const rows = await listGuests(connection, context);
   const candidates = new Map<number, GuestLocation>();
   for (const hint of hints) candidates.set(hint.vmid, hint);
@@ -81,9 +92,8 @@ export async function findStamped(
   }
   for (const at of candidates.values()) {
     const config = await readConfig(connection, at, context);
-    if (config && carries(config, guest, at.vmid)) return { at, config };
+    if (config && carries(config, guest, at.vmid)) yield { at, config };
   }
-  return undefined;
 }
 
 /** The template machine of that number. Its config tells: the list shows the flag up to 10 s late. */

@@ -1,11 +1,14 @@
 import { schemaCheck, schemaIsThere } from '../../../test/conformance/api-schema.js';
 import { openLab } from '../../../test/conformance/lab-substrate.js';
 import { substrateConformance } from '../../../test/conformance/substrate.js';
+import { unfinishedGuestConformance } from '../../../test/conformance/unfinished-guests.js';
 import type { SentRequest } from './proxmox-client.js';
 
 const sent: SentRequest[] = [];
 
-substrateConformance('Proxmox VE (the lab)', () => openLab({ onRequest: (request) => sent.push(request) }));
+const open = () => openLab({ onRequest: (request) => sent.push(request) });
+substrateConformance('Proxmox VE (the lab)', open);
+unfinishedGuestConformance('Proxmox VE (the lab)', open);
 
 (schemaIsThere() ? describe : describe.skip)('what was sent during the suite', () => {
   it('fits the schema of the real API, parameter by parameter', () => {
@@ -33,6 +36,7 @@ substrateConformance('Proxmox VE (the lab)', () => openLab({ onRequest: (request
       'POST /lxc/N/status/shutdown',
       'POST /lxc/N/status/stop',
       'GET /access/permissions',
+      'GET /cluster/tasks',
     ]) {
       expect(calls).toContain(call);
     }

@@ -9,11 +9,13 @@ import type {
   GuestLocation,
   OwnedGuest,
   Substrate,
+  UnfinishedGuest,
 } from '../../application/substrates/substrate.port.js';
 import type { GuestId } from '../../domain/ids.js';
 import type { SubstrateSettings } from '../../domain/site/site.js';
 import type { GuestRule, GuestSpec, OwnershipStamp } from '../../domain/stack/guest-spec.js';
 import type { GuestSettings, ObservedGuest, ObservedSubstrate } from '../../domain/stack/observed.js';
+import { clearGuest } from './clear-guest.js';
 import type { Connection } from './connection.js';
 import { createGuest } from './create-guest.js';
 import { destroyGuest } from './destroy-guest.js';
@@ -99,6 +101,10 @@ export class ProxmoxSubstrate implements Substrate {
 
   destroyGuest(at: OwnedGuest, context: CallContext): Promise<void> {
     return destroyGuest(this.#connection, at, context);
+  }
+
+  clearGuest(left: UnfinishedGuest, context: CallContext): Promise<void> {
+    return clearGuest(this.#connection, left, context);
   }
 
   setStartsAtBoot(at: OwnedGuest, starts: boolean, context: CallContext): Promise<void> {

@@ -10,14 +10,16 @@ export interface Upid {
   readonly node: string;
   /** `vzcreate`, `qmstart` … */
   readonly type: string;
-  /** Guest id, or what the type is about. */
+  /** Guest id, or what the type is about: of a clone it is its source. */
   readonly id: string;
+  /** `user@realm!token`. */
+  readonly user: string;
 }
 
 /** `UPID:node:pid:pstart:starttime:type:id:user@realm!token:`. */
 export function parseUpid(upid: string): Upid | undefined {
-  const match = /^UPID:([^:]+):[0-9A-F]+:[0-9A-F]+:[0-9A-F]+:([^:]+):([^:]*):[^:]+:$/i.exec(upid);
-  return match ? { node: match[1]!, type: match[2]!, id: match[3]! } : undefined;
+  const match = /^UPID:([^:]+):[0-9A-F]+:[0-9A-F]+:[0-9A-F]+:([^:]+):([^:]*):([^:]+):$/i.exec(upid);
+  return match ? { node: match[1]!, type: match[2]!, id: match[3]!, user: match[4]! } : undefined;
 }
 
 /**
@@ -122,6 +124,29 @@ export class Tasks {
       (r) => types.includes(text(r.type)) && r.endtime === undefined,
     );
     return typeof row?.upid === 'string' ? row.upid : undefined;
+  }
+
+  /** UPID of a running task of that type which this token has started, anywhere in the cluster. */
+  async runningOfOurs(type: string, context: CallContext): Promise<string | undefined> {
+    const rows = (await this.client.api(context).cluster.tasks.$get()) as { upid?: unknown; endtime?: unknown }[];
+    return rows
+      .filter((row) => row.endtime === undefined)
+      .map((row) => text(row.upid))
+      .find((upid) => parseUpid(upid)?.type === type && parseUpid(upid)?.user === this.client.tokenId);
+  }
+
+  /** Whether the last task of these types about that guest was somebody else's; false when the node remembers none. */
+  async lastWasSomebodyElses(
+    at: { readonly node: string; readonly vmid: number },
+    types: readonly string[],
+    context: CallContext,
+  ): Promise<boolean> {
+    const tasks = this.client.api(context).nodes.$(at.node).tasks;
+    const rows = await tasks.$get({ source: 'all', vmid: at.vmid, limit: 100 } as never);
+    const last = (rows as { upid?: unknown; starttime?: unknown }[])
+      .filter((row) => types.includes(parseUpid(text(row.upid))?.type ?? ''))
+      .sort((a, b) => Number(b.starttime) - Number(a.starttime))[0];
+    return last !== undefined && parseUpid(text(last.upid))?.user !== this.client.tokenId;
   }
 
   /** Stops a task and waits until it has ended. Gone or ended already is success. */

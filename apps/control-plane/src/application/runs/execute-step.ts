@@ -221,12 +221,10 @@ export class ExecuteStep {
       progress: (percent, text) => journal.report(percent, text),
       waitingFor: (what) => journal.waitingFor(what),
       taskStarted: async (task) => {
-        if (!(await this.world.store.saveTask(lease, task))) {
-          keeper.interrupt('lease-lost');
-          throw new StepInterrupted('lease-lost');
-        }
+        stillHeld(keeper, await this.world.store.saveTask(lease, task));
         held.task = task;
       },
+      begun: async (guest) => stillHeld(keeper, await this.world.store.saveBegun(lease, guest)),
       ...(claim.outsideTask === undefined ? {} : { adopt: claim.outsideTask }),
     };
   }
@@ -358,6 +356,12 @@ export class ExecuteStep {
       }
     }
   }
+}
+
+function stillHeld(keeper: LeaseKeeper, written: boolean): void {
+  if (written) return;
+  keeper.interrupt('lease-lost');
+  throw new StepInterrupted('lease-lost');
 }
 
 const refusedByStore = (err: unknown): Exclude<Ending, { type: 'lost' }> => ({

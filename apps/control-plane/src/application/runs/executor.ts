@@ -1,6 +1,7 @@
 import type { Instant, RunId, StepId } from '../../domain/ids.js';
 import type { AnyStep, StepKind, StepOf, StepOutput } from '../../domain/plan/steps.js';
 import type { LogLine } from '../../domain/run/run.js';
+import type { BegunGuest } from '../../domain/stack/stack.js';
 import type { RecordChange } from '../stacks/stack-store.port.js';
 
 /** Why a running step is told to stop. */
@@ -42,6 +43,8 @@ export interface StepContext {
   readonly waitingFor: (what: string) => void;
   /** Stores the id of an outside task before it is waited for; resolved when it is safe in the database. */
   readonly taskStarted: (task: string) => Promise<void>;
+  /** Stores that this step is about to ask for a guest, so that no end of the run forgets it; resolved when it is safe in the database. */
+  readonly begun: (guest: BegunGuest) => Promise<void>;
   /**
    * Outside task that an earlier holder started and that has no recorded outcome. Kept over crashes and hand-overs; a
    * recorded failure clears it, except when `failure.details.task` names it (the task may still be running).

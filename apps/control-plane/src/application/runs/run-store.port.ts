@@ -2,6 +2,7 @@ import type { Instant, Milliseconds, RunId, StackId, StepId } from '../../domain
 import type { Plan, PlannedStep } from '../../domain/plan/plan.js';
 import type { StepRecord } from '../../domain/run/derive.js';
 import type { LogEntry, LogLine, Run, RunEvent, RunState, StepEvent } from '../../domain/run/run.js';
+import type { BegunGuest } from '../../domain/stack/stack.js';
 import type { RecordChange } from '../stacks/stack-store.port.js';
 
 /** A step of a run as it is now: what its log says, and what only matters while it runs. */
@@ -100,7 +101,8 @@ export interface Due {
  */
 export interface RunStore {
   /**
-   * Starts a run of a stored plan: its reservations become permanent, its first steps ready. Refuses with `stack.busy`
+   * Starts a run of a stored plan: what the plan wants is wanted from here on, its reservations become permanent, its
+   * first steps ready; all of it or nothing. Refuses with `conflict` when the stack's name is taken, with `stack.busy`
    * while another run of the stack is under way (a run being undone only lets the run in that `undoes` it).
    */
   create(
@@ -135,6 +137,11 @@ export interface RunStore {
   ): Promise<boolean>;
   /** Remembers the outside task of a held step; false when it is not held any more. */
   saveTask(lease: Lease, task: string): Promise<boolean>;
+  /**
+   * Remembers that a held step is about to ask for a guest; ids add up. False (nothing written) when it is not held any
+   * more. What is remembered goes with `guest-put` of that guest, or with `guest-cleared`.
+   */
+  saveBegun(lease: Lease, guest: BegunGuest): Promise<boolean>;
 
   /**
    * What needs a hand. Undefined when another sweep is under way.

@@ -71,6 +71,7 @@ const LIMITS: {
   'secret.rotate': () => [],
   'guest.stop': (step, place) => [oneOperationOn(place.site, step.guest)],
   'guest.destroy': (step, place) => [oneOperationOn(place.site, step.guest)],
+  'guest.clear': (step, place) => [oneOperationOn(place.site, step.guest)],
   'hook.run': (step, place) => [oneOperationOn(place.site, step.guest)],
   // Providing may restart the provider's service: not while another hook, such as its check, runs on the same guest.
   'binding.provide': (step, place) => [provides(place, step.binding.provider), oneOperationOn(place.site, step.guest)],

@@ -1,6 +1,7 @@
 import type { BindingId, GuestId, InstanceId, StackId } from '../../domain/ids.js';
 import type { Site } from '../../domain/site/site.js';
 import type {
+  BegunGuest,
   RecordedBinding,
   RecordedGuest,
   RecordedInstance,
@@ -29,6 +30,8 @@ export interface StackStore {
   /** Keys (`stack/instance/guest`) are unique within a site alone. */
   findGuest(site: string, key: string): Promise<RecordedGuest | undefined>;
   findInstance(id: InstanceId): Promise<RecordedInstance | undefined>;
+  /** What was begun and neither recorded nor cleared. */
+  findBegun(id: GuestId): Promise<BegunGuest | undefined>;
   findBinding(id: BindingId): Promise<RecordedBinding | undefined>;
 }
 
@@ -48,6 +51,8 @@ export type RecordChange =
   | { readonly type: 'guest-carried-over'; readonly guest: GuestId }
   /** Also frees its id and address. */
   | { readonly type: 'guest-removed'; readonly guest: GuestId }
+  /** Nothing of its unfinished creation is left: its ids are free, its address too unless a running creation of the same guest holds it. */
+  | { readonly type: 'guest-cleared'; readonly guest: GuestId }
   | { readonly type: 'instance-put'; readonly instance: RecordedInstance }
   | { readonly type: 'instance-installed'; readonly instance: InstanceId; readonly guest: string }
   /** What else was configured with another config or module is out of date then. */

@@ -22,6 +22,11 @@ export interface CallContext {
    * worker that takes over adopts the running task (see `adopt`) instead of starting a second one.
    */
   readonly taskStarted?: (task: string) => Promise<void>;
+  /**
+   * Called with an id before a guest is asked for under it, every time. Resolved when it is stored: whoever takes the
+   * creation back looks there. Throws when this worker lost its lease.
+   */
+  readonly asking?: (vmid: number) => Promise<void>;
   /** Task id stored by an earlier holder of the same step. */
   readonly adopt?: string;
   /** Throws when this worker lost its lease. Called before each outside effect. */
@@ -53,6 +58,12 @@ export interface Substrate {
   stopGuest(at: OwnedGuest, graceMs: number, context: CallContext): Promise<void>;
   /** Stops, destroys with purge, waits, confirms that guest and volumes are gone. Gone already is success. */
   destroyGuest(at: OwnedGuest, context: CallContext): Promise<void>;
+  /**
+   * Takes away what a creation that never came to its end has left: waits for what still runs, destroys the guest that
+   * carries the stamp, removes volumes at ids that no guest has. Other people's guests are left alone. Refuses with
+   * `guest.unfinished` while something is there that only the substrate's own administrator may remove. Nothing there is success.
+   */
+  clearGuest(left: UnfinishedGuest, context: CallContext): Promise<void>;
   /** Whether the guest starts with its node. */
   setStartsAtBoot(at: OwnedGuest, starts: boolean, context: CallContext): Promise<void>;
   resizeGuest(
@@ -111,6 +122,21 @@ export interface OwnedGuest {
   readonly stamp: OwnershipStamp;
   /** Last known place; the adapter looks further when the guest has moved. */
   readonly at: GuestLocation;
+}
+
+/** What is known of a guest whose creation did not come to its end. */
+export interface UnfinishedGuest {
+  readonly stamp: OwnershipStamp;
+  readonly node: string;
+  readonly kind: 'container' | 'vm';
+  /** Where its volumes were to be made. */
+  readonly storage: string;
+  /** Ids it was asked for under. At each no guest and no volume was seen right before. */
+  readonly vmids: readonly number[];
+  /** When it was last asked for: a request may be under way for a while after that. */
+  readonly askedAt?: Instant;
+  /** Where the guest of that stamp is after all: not to be touched. */
+  readonly spare?: number;
 }
 
 export interface GuestAccess {

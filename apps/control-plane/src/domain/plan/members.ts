@@ -81,7 +81,8 @@ export function observe(
   recorded: RecordedGuest,
 ): Pick<MemberGuest, 'observed' | 'presence' | 'ignored' | 'restore'> {
   const substrate = draft.index.observed.get(recorded.substrate);
-  const observed = substrate?.byStamp.get(recorded.id);
+  // Being made again, and not done: whatever carries its stamp, nothing is installed in it.
+  const observed = draft.index.unfinished.has(recorded.id) ? undefined : substrate?.byStamp.get(recorded.id);
   const words = substrate ? ignoredOf(draft, recorded, observed) : new Map<DriftField, IgnoredDrift>();
   return { ...standing(substrate, recorded, observed), ignored: words, restore: new Set() };
 }

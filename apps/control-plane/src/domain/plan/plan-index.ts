@@ -18,6 +18,8 @@ export interface PlanIndex {
   readonly instancesByModule: ReadonlyMap<string, readonly RecordedInstance[]>;
   readonly guestsByInstance: ReadonlyMap<InstanceId, readonly RecordedGuest[]>;
   readonly guestsById: ReadonlyMap<GuestId, RecordedGuest>;
+  /** Guests whose creation did not come to its end. */
+  readonly unfinished: ReadonlySet<GuestId>;
   readonly ignored: ReadonlyMap<GuestId, readonly IgnoredDrift[]>;
   readonly bindingsById: ReadonlyMap<BindingId, RecordedBinding>;
   readonly bindingsByConsumer: ReadonlyMap<InstanceId, readonly RecordedBinding[]>;
@@ -59,6 +61,7 @@ export function indexInput(input: PlanInput): PlanIndex {
     instancesByModule: group(recorded.instances, (instance) => instance.module),
     guestsByInstance: group(recorded.guests, (guest) => guest.instance),
     guestsById: new Map(recorded.guests.map((guest) => [guest.id, guest])),
+    unfinished: new Set((recorded.begun ?? []).flatMap(({ spec, elsewhere }) => (elsewhere ? [] : [spec.id]))),
     ignored: group(recorded.ignoredDrift ?? [], (word) => word.guest),
     bindingsById: new Map(recorded.bindings.map((binding) => [binding.id, binding])),
     bindingsByConsumer: group(recorded.bindings, (binding) => binding.consumer),

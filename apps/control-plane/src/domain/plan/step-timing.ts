@@ -21,6 +21,7 @@ const TIMING: Readonly<Record<StepKind, { readonly usual: Milliseconds; readonly
   'secret.rotate': { usual: 1 * SECOND, deadline: 1 * MINUTE },
   'guest.stop': { usual: 10 * SECOND, deadline: 10 * MINUTE },
   'guest.destroy': { usual: 10 * SECOND, deadline: 30 * MINUTE },
+  'guest.clear': { usual: 5 * SECOND, deadline: 30 * MINUTE },
   'hook.run': { usual: 15 * SECOND, deadline: 10 * MINUTE },
   'binding.provide': { usual: 5 * SECOND, deadline: 10 * MINUTE },
   'binding.withdraw': { usual: 5 * SECOND, deadline: 10 * MINUTE },

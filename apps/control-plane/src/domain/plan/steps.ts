@@ -1,4 +1,4 @@
-import type { BindingId, InstanceId, JsonObject, Sha256 } from '../ids.js';
+import type { BindingId, GuestId, InstanceId, JsonObject, Sha256 } from '../ids.js';
 import type { LifecycleHook } from '../module/manifest.js';
 import type { GuestRule, GuestSpec } from '../stack/guest-spec.js';
 
@@ -47,6 +47,8 @@ export interface StepArgs {
   /** `rests`: it does not start with its node either. */
   'guest.stop': { readonly guest: GuestKey; readonly rests?: true };
   'guest.destroy': { readonly guest: GuestKey };
+  /** Takes away what a creation left that never came to its end: a whole guest, half of one, its volumes, or nothing. */
+  'guest.clear': { readonly guest: GuestKey; readonly id: GuestId };
   /** Makes secrets anew in the store; the hooks that follow carry them to the guests. */
   'secret.rotate': {
     readonly of:
@@ -80,6 +82,7 @@ export interface StepOutput {
   'secret.rotate': { readonly rotated: number };
   'guest.stop': { readonly stopped: true };
   'guest.destroy': { readonly destroyed: true };
+  'guest.clear': { readonly cleared: true };
   'hook.run': { readonly outputs: JsonObject; readonly inputDigest: Sha256 };
   /** Without secret fields. */
   'binding.provide': { readonly offer: JsonObject; readonly offerDigest: Sha256 };
@@ -137,6 +140,7 @@ export const STEP_TRAITS = {
   'guest.rename': { label: 'Give a new name to guest {subject}', cancellable: true, destructive: false },
   'guest.stop': { label: 'Stop guest {subject}', cancellable: true, destructive: true },
   'guest.destroy': { label: 'Destroy guest {subject}', cancellable: false, destructive: true },
+  'guest.clear': { label: 'Clear away unfinished guest {subject}', cancellable: false, destructive: true },
   'hook.run': { label: '{subject}', cancellable: true, destructive: false },
   // As above: an account or a route at a provider that may belong to another stack.
   'binding.provide': { label: 'Bind {subject}', cancellable: false, destructive: false },

@@ -35,12 +35,28 @@ export interface Orders {
   readonly domain?: DomainOrder;
 }
 
-/** What the control plane recorded of a whole site: the outcome of succeeded steps, nothing else. */
+/**
+ * A guest whose creation has asked the substrate for it and whose record does not say yet what came of that: it may be
+ * there, half or whole. Written before the substrate is asked; goes with the record of the guest, or when it is cleared.
+ */
+export interface BegunGuest {
+  readonly spec: GuestSpec;
+  readonly stack: StackId;
+  /** Every id it was asked for under. */
+  readonly vmids: readonly number[];
+  /** When it was last asked for. */
+  readonly askedAt?: Instant;
+  /** The guest is recorded under another id; only what lies at these ones is of interest. */
+  readonly elsewhere?: true;
+}
+
+/** What the control plane recorded of a whole site: the outcome of succeeded steps, and what unfinished creations may have left. */
 export interface RecordedSite {
   readonly stacks: readonly { readonly id: StackId; readonly name: string; readonly archived?: true }[];
   readonly instances: readonly RecordedInstance[];
   readonly guests: readonly RecordedGuest[];
   readonly bindings: readonly RecordedBinding[];
+  readonly begun?: readonly BegunGuest[];
   /** Ids and addresses taken by recorded guests or reserved by plans that may still be applied. */
   readonly reservations: readonly Reservation[];
   /** Differences between record and world that somebody wants left as they are. */

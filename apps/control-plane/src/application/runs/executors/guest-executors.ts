@@ -49,7 +49,8 @@ type GuestSteps =
   | 'guest.grow'
   | 'guest.move'
   | 'guest.stop'
-  | 'guest.destroy';
+  | 'guest.destroy'
+  | 'guest.clear';
 
 export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
   return {
@@ -101,13 +102,10 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
           throw new Error(`no guest id is free between ${range.from} and ${range.to}`);
         },
       };
-      const place = await substrate.createGuest(
-        spec,
-        stamp,
-        { sshPublicKey: world.sshPublicKey },
-        ids,
-        callContext(context),
-      );
+      const place = await substrate.createGuest(spec, stamp, { sshPublicKey: world.sshPublicKey }, ids, {
+        ...callContext(context),
+        asking: (vmid) => context.begun({ spec, stack: stack.id, vmids: [vmid], askedAt: context.now() }),
+      });
       const known = await world.stacks.findInstance(instance.id);
       const recorded: RecordedInstance = known ?? {
         id: instance.id,
@@ -246,6 +244,22 @@ export function guestExecutors(world: StepWorld): Pick<Executors, GuestSteps> {
       await guest.substrate.destroyGuest(guest.owned, callContext(context));
       world.shell.forget(guest.recorded.id);
       return { output: { destroyed: true }, changes: [{ type: 'guest-removed', guest: guest.recorded.id }] };
+    },
+
+    'guest.clear': async (step, context) => {
+      const left = await world.stacks.findBegun(step.id);
+      if (!left) return { output: { cleared: true }, changes: [] };
+      const { spec, stack, vmids, askedAt } = left;
+      const substrate = await world.substrates.get(context.site, spec.substrate);
+      const recorded = await world.stacks.findGuest(context.site, spec.key);
+      const unfinished = {
+        stamp: stampOf(spec.id, stack, context.site),
+        ...{ node: spec.node, kind: spec.kind, storage: spec.storage, vmids },
+        ...(askedAt === undefined ? {} : { askedAt }),
+        ...(recorded?.id === spec.id ? { spare: recorded.vmid } : {}),
+      };
+      await substrate.clearGuest(unfinished, callContext(context));
+      return { output: { cleared: true }, changes: [{ type: 'guest-cleared', guest: spec.id }] };
     },
   };
 }

@@ -51,6 +51,10 @@ function collectTaken(draft: Draft, coming: readonly MemberGuest[]): Taken {
     taken.hostnames.add(spec.hostname);
     taken.macs.add(spec.network.mac);
   }
+  // Until it is cleared, something may lie there.
+  for (const { spec, vmids } of recorded.begun ?? []) {
+    for (const vmid of vmids) taken.vmids.get(spec.substrate)?.add(vmid);
+  }
   const own = new Set(coming.map((guest) => guest.key));
   for (const { kind, scope, value, owner } of recorded.reservations) {
     if (own.has(owner)) continue;

@@ -2,6 +2,7 @@ import type { Sha256 } from '../../ids.js';
 import { digestOf } from '../../module/hash.js';
 import type { Draft, Member } from '../draft.js';
 import type { PlanBasis } from '../plan.js';
+import { toClear } from './clear-begun.js';
 
 /**
  * Last before the hash: digests of everything that was read and mattered. Only what stays the same while nobody changes
@@ -56,6 +57,7 @@ export function basis(draft: Draft): PlanBasis {
     for (const binding of index.bindingsByConsumer.get(member.id) ?? [])
       put(`binding ${of}.${binding.requirement}`, binding);
   }
+  for (const { spec, vmids } of toClear(draft)) put(`unfinished ${spec.key}`, { id: spec.id, vmids });
   return Object.fromEntries(Object.entries(subjects).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../ids.js';
+import type { GuestId, Json, JsonObject } from '../../ids.js';
 import { interpolate } from '../../module/interpolation.js';
 import { type Draft, type DraftBinding, type Member, type MemberGuest, nameOf, type WantedMember } from '../draft.js';
 import { instanceFacts } from '../facts.js';
@@ -22,12 +22,25 @@ export function blastRadius(draft: Draft): readonly Touched[] {
   }
   for (const binding of draft.withdrawn) touched.push(...ofBinding(draft, binding, 'removed'));
   touched.push(...withTheirProvider(draft));
+  for (const { step } of draft.steps.values())
+    if (step.kind === 'guest.clear') touched.push(...ofBegun(draft, step.id));
   const unique = new Map(touched.map((thing) => [`${thing.kind} ${thing.name} ${thing.effect}`, thing]));
   return [...unique.values()].sort(
     (a, b) =>
       TOUCHED_KINDS.indexOf(a.kind) - TOUCHED_KINDS.indexOf(b.kind) ||
       (a.name < b.name ? -1 : a.name > b.name ? 1 : a.effect < b.effect ? -1 : 1),
   );
+}
+
+/** At which of its ids something is, if at all, is seen when it is cleared. */
+function ofBegun(draft: Draft, id: GuestId): Touched[] {
+  const left = draft.input.recorded.begun?.find(({ spec }) => spec.id === id);
+  if (left === undefined) return [];
+  const { spec, vmids } = left;
+  const detail = 'what an unfinished creation has left';
+  return (vmids.length > 0 ? vmids : [spec.vmid]).map((vmid) => ({
+    ...{ kind: 'guest', name: `${spec.hostname} (${spec.substrate}/${vmid})`, effect: 'removed', detail },
+  }));
 }
 
 const secret = (name: string): Touched => ({ kind: 'secret', name, effect: 'changed', detail: 'made anew' });

@@ -12,6 +12,7 @@ import {
 import { refOf } from '../members.js';
 import { addHook, addStep, bindingPlan, bindingSubject, stepIds } from '../step-drafts.js';
 import { DEFAULT_HOOK_TIMEOUT } from '../step-timing.js';
+import { clearBegun } from './clear-begun.js';
 import { deriveRemoval, destroysBefore } from './derive-removal.js';
 import { hookGuest } from './diff-bindings.js';
 import { imageOf } from './place.js';
@@ -49,6 +50,7 @@ export function deriveSteps(draft: Draft): void {
   }
   for (const binding of [...draft.bindings, ...draft.reprovided]) if (binding.provide) provideStep(draft, binding);
   deriveRemoval(draft);
+  clearBegun(draft);
 }
 
 function guestSteps(draft: Draft, guest: MemberGuest): void {

@@ -4,7 +4,7 @@ import type { InterfaceDefinition } from '../../module/interface.js';
 import { resolveBindingFacts } from '../../module/interpolation.js';
 import type { GuestSpec } from '../../stack/guest-spec.js';
 import type { ObservedSubstrate } from '../../stack/observed.js';
-import type { RecordedGuest, RecordedInstance, RecordedSite } from '../../stack/stack.js';
+import type { BegunGuest, RecordedGuest, RecordedInstance, RecordedSite } from '../../stack/stack.js';
 import { firewallDigest } from '../firewall-digest.js';
 import type { Plan, PlannedStep } from '../plan.js';
 import type { InstanceRef } from '../steps.js';
@@ -32,6 +32,7 @@ export function simulate(
     instances: new Map(world.recorded.instances.map((instance) => [instance.id, instance])),
     guests: new Map(world.recorded.guests.map((guest) => [guest.spec.key, guest])),
     bindings: new Map(world.recorded.bindings.map((binding) => [binding.id, binding])),
+    begun: world.recorded.begun ?? [],
     observed: { ...world.observed },
   };
   const archived = plan.wanted.state === 'archived' ? { archived: true as const } : {};
@@ -48,6 +49,7 @@ export function simulate(
       instances: [...state.instances.values()],
       guests: [...state.guests.values()],
       bindings: [...state.bindings.values()],
+      ...(state.begun.length > 0 ? { begun: state.begun } : {}),
       reservations: world.recorded.reservations,
       ...(world.recorded.ignoredDrift ? { ignoredDrift: world.recorded.ignoredDrift } : {}),
     },
@@ -59,6 +61,7 @@ interface State {
   readonly instances: Map<InstanceId, RecordedInstance>;
   readonly guests: Map<string, RecordedGuest>;
   readonly bindings: Map<string, RecordedSite['bindings'][number]>;
+  begun: readonly BegunGuest[];
   observed: Record<string, ObservedSubstrate>;
 }
 
@@ -118,6 +121,13 @@ function carryOut(
       const guest = guestOf(step.guest);
       observe(state, guest.substrate, (o) => ({ ...o, guests: o.guests.filter((other) => other.stamp !== guest.id) }));
       state.guests.delete(step.guest);
+      return;
+    }
+    case 'guest.clear': {
+      const left = state.begun.find(({ spec }) => spec.id === step.id);
+      if (!left) throw new Error(`${id}: nothing was begun`);
+      observe(state, left.spec.substrate, (o) => ({ ...o, guests: o.guests.filter((g) => g.stamp !== step.id) }));
+      state.begun = state.begun.filter((other) => other !== left);
       return;
     }
     case 'hook.run': {

@@ -150,8 +150,10 @@ describe('an install whose worker died while guests were being made', () => {
     ]);
     expect(await onCluster()).toContain(`guest ${guest!.vmid}`);
     await fault({ effect: 'unlock', vmid: guest!.vmid });
-    await town.ask('POST', `/runs/${undo.id}/retry`, {});
-    await town.ends(undo.id, 'succeeded', 120_000);
+    // Asked for once more it is a new plan of what is left, though nobody wants the stack any more.
+    const again = await town.ask('POST', `/runs/${run}/undo`, {});
+    await town.ends(again.id, 'succeeded', 120_000);
+    await town.ends(run, 'undone', 10_000);
     await nothingIsLeft();
   }, 240_000);
 });

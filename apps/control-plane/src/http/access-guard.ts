@@ -73,7 +73,9 @@ export class AccessGuard implements CanActivate {
     if (allows(principal.grants, role, place)) {
       request.stillAllowed = async () => {
         const again = await this.#principalOf(request, { acts: false });
-        return again !== undefined && allows(again.grants, role, place);
+        if (again === undefined || !allows(again.grants, role, place)) return false;
+        request.principal = again;
+        return true;
       };
       return true;
     }
@@ -117,7 +119,9 @@ export class AccessGuard implements CanActivate {
       return { name: 'local', kind: 'local', grants: [{ role: 'admin', site: null }] };
     }
     const token = await this.tokens.find(given);
-    return token && { name: token.name, kind: 'token', grants: [{ role: token.role, site: token.site }] };
+    if (!token) return undefined;
+    const { name, role, site, expiresAt } = token;
+    return { name, kind: 'token', grants: [{ role, site }], expiresAt };
   }
 
   async #loggedIn(cookie: string, acts: boolean): Promise<RequestPrincipal | undefined> {

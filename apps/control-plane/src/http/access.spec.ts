@@ -1,5 +1,8 @@
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { jest } from '@jest/globals';
 import { type INestApplication, Module, RequestMethod } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import { RandomSecretSource } from '../adapters/secrets/random-secret-source.js';
@@ -65,9 +68,14 @@ function logIn(name: string, more: Partial<Account> = {}): string {
   return `bastide_session=${cookie}`;
 }
 const audited: AuditAct[] = [];
+/** What streams of everything are told. */
+const watchers = new Set<(run: { readonly site: string }) => void>();
 const fakes: Record<symbol, unknown> = {
   [tokens.API_TOKEN]: 'the-local-token',
-  [tokens.API_TOKENS]: useCase({ find: (token: string) => apiTokens.find(token) }),
+  [tokens.API_TOKENS]: useCase({
+    find: (token: string) => apiTokens.find(token),
+    create: apiTokens.create.bind(apiTokens),
+  }),
   [tokens.SESSIONS]: useCase({
     find: async (cookie: string) => logins.get(cookie),
     csrfToken: (cookie: string) => `csrf of ${cookie}`,
@@ -83,6 +91,12 @@ const fakes: Record<symbol, unknown> = {
     get: async (id: string) => (id === 'x' ? { run: { site: 'town' } } : undefined),
     head: async (id: string) => (id === 'x' ? { site: 'town' } : undefined),
     list: async () => ['town', 'village'].map((site) => ({ site })),
+  }),
+  [tokens.RUN_CONTROL]: useCase({
+    watchAll: (watcher: (run: { readonly site: string }) => void) => {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
   }),
   [tokens.PLAN_STORE]: useCase({ get: async (id: string) => (id === 'x' ? { site: 'town' } : undefined) }),
 };
@@ -108,6 +122,22 @@ const endpoints = CONTROLLERS.flatMap((controller) =>
       declared: (Reflect.getMetadata(NEEDS, handler) ?? Reflect.getMetadata(NEEDS, controller)) as Declaration,
     })),
 );
+/** Written out by hand: whoever opens another door to everybody has to say so here. */
+const OPEN_TO_ALL = [
+  'DELETE /session',
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /session',
+  'GET /session/passkey',
+  'GET /session/providers/:id/start',
+  'GET /session/providers/return',
+  'GET /version',
+  'POST /session',
+  'POST /session/device',
+  'POST /session/device/finish',
+  'POST /session/passkey',
+  'POST /setup/admin',
+];
 const ROLES: readonly AccountRole[] = ['viewer', 'operator', 'author', 'admin'];
 /** Written out by hand, so that it does not say whatever the product says. */
 const ENOUGH: Record<AccountRole, string[]> = {
@@ -140,7 +170,7 @@ describe('who reaches which endpoint', () => {
       method,
       redirect: 'manual',
       headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-      ...(method === 'GET' ? {} : { body: '{"site":"town"}' }),
+      ...(method === 'GET' || method === 'HEAD' ? {} : { body: '{"site":"town"}' }),
     });
     await response.body?.cancel();
     return response.status;
@@ -164,6 +194,37 @@ describe('who reaches which endpoint', () => {
           expect({ role, site, refused: status === 403 || status === 401 }).toEqual({ role, site, refused: !may });
         }
       }
+    },
+  );
+
+  it('nothing else is open to everybody', () => {
+    const open = endpoints.filter(({ declared }) => declared.role === 'anonymous');
+    expect(open.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(OPEN_TO_ALL);
+  });
+
+  it('there is no route besides those that were walked', () => {
+    interface Layer {
+      readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> };
+    }
+    const { router } = app.getHttpAdapter().getInstance() as { readonly router: { readonly stack: readonly Layer[] } };
+    const routes = router.stack.flatMap(({ route }) =>
+      route ? Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`) : [],
+    );
+    const walked = endpoints.map(({ method, path }) => `${method} /api/v1${path}`.replace(/\/$/, ''));
+    expect(routes.length).toBeGreaterThan(60);
+    expect([...new Set(routes)].sort()).toEqual([...new Set(walked)].sort());
+  });
+
+  it.each(endpoints.filter(({ method, declared }) => method === 'GET' && declared.role !== 'anonymous'))(
+    'looking in other ways is refused as well: $path',
+    async ({ path }) => {
+      expect(await ask('HEAD', path)).toBe(401);
+      const asked = request(url + path.replace(':id', 'x').replace(':name', 'town'), {
+        headers: { connection: 'Upgrade', upgrade: 'websocket' },
+      }).end();
+      const [answer] = (await once(asked, 'response')) as [{ statusCode: number; resume(): void }];
+      answer.resume();
+      expect(answer.statusCode).toBe(401);
     },
   );
 
@@ -226,6 +287,40 @@ describe('who reaches which endpoint', () => {
       expect(await send('GET', '/sites', { cookie })).toBe('200');
     });
 
+    it('a stream sees by the roles that somebody has now, not by those they came with', async () => {
+      const grants = ['town', 'village'].map((site) => ({ role: 'viewer' as const, site }));
+      const cookie = logIn('fay', { grants });
+      jest.useFakeTimers({
+        doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'setTimeout', 'Date', 'performance'],
+      });
+      const asked = request(`${url}/events`, { headers: { cookie } }).end();
+      try {
+        const [answer] = (await once(asked, 'response')) as [NodeJS.ReadableStream & { setEncoding(of: string): void }];
+        let text = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => (text += chunk));
+        const saw = async (word: string): Promise<void> => {
+          while (!text.includes(word)) await once(answer, 'data');
+        };
+        const happens = (site: string): void => {
+          for (const tell of watchers) tell({ site });
+        };
+        happens('town');
+        await saw('"town"');
+        text = '';
+        logIn('fay', { grants: grants.filter(({ site }) => site === 'village') });
+        jest.advanceTimersByTime(15_000);
+        await saw(': alive');
+        happens('town');
+        happens('village');
+        await saw('"village"');
+        expect(text).not.toContain('"town"');
+      } finally {
+        asked.destroy();
+        jest.useRealTimers();
+      }
+    });
+
     it('a cookie that nobody is logged in with is as good as none', async () => {
       expect(await send('GET', '/sites', { cookie: 'bastide_session=unknown-of-twenty-characters' })).toBe(
         'auth.missing',
@@ -259,5 +354,17 @@ describe('who reaches which endpoint', () => {
     await expect(apiTokens.create({ name: 'n', role: 'viewer', site: null, expiresAt: 999, by: 'x' })).rejects.toThrow(
       'expiresAt',
     );
+  });
+
+  it('a token makes none that outlives it', async () => {
+    const made = await apiTokens.create({ name: 'boss', role: 'admin', site: null, expiresAt: 50_000, by: 'local' });
+    const make = async (token: string, expiresAt: number): Promise<number> => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const body = JSON.stringify({ name: 'child', role: 'viewer', expiresAt });
+      return (await fetch(`${url}/tokens`, { method: 'POST', headers, body })).status;
+    };
+    expect(await make(made.token, 50_001)).toBe(400);
+    expect(await make(made.token, 50_000)).toBe(201);
+    expect(await make('the-local-token', 90_000)).toBe(201);
   });
 });

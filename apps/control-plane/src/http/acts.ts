@@ -9,13 +9,15 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
-import { catchError, from, mergeMap, type Observable } from 'rxjs';
+import { catchError, mergeMap, type Observable } from 'rxjs';
 import type { OpenSession } from '../application/accounts/sessions.js';
 import type { AuditLog } from '../application/audit/audit-log.port.js';
 import { allows, type Grant } from '../domain/account/roles.js';
 import type { AuditAct } from '../domain/audit/audit-chain.js';
-import { Refusal, WorldFailure } from '../domain/problem.js';
+import type { Instant } from '../domain/ids.js';
+import { type ProblemCode, Refusal, WorldFailure } from '../domain/problem.js';
 import { type Declaration, NEEDS } from './needs.js';
+import { StrangersRows } from './strangers-rows.js';
 import { AUDIT_LOG } from './tokens.js';
 
 /** Who asks, as the guard found out. */
@@ -23,6 +25,8 @@ export interface RequestPrincipal {
   readonly name: string;
   readonly kind: AuditAct['actorKind'];
   readonly grants: readonly Grant[];
+  /** Of a token: when it ends. */
+  readonly expiresAt?: Instant;
   /** Somebody who logged in at a browser. */
   readonly login?: OpenSession;
 }
@@ -32,7 +36,9 @@ export type PrincipalRequest = Request & {
   principal?: RequestPrincipal;
   /** What the act is about, where neither path nor body may say it. */
   actSubject?: string;
-  /** For answers that take long: looks again whether who asked may. */
+  /** Nothing was done after all: there is nothing for the audit to say. */
+  noAct?: boolean;
+  /** For answers that take long: looks again whether who asked may, and which roles they have now. */
   stillAllowed?: () => Promise<boolean>;
 };
 
@@ -65,9 +71,14 @@ export const Login = createParamDecorator((_: unknown, context: ExecutionContext
   });
 });
 
+/** Somebody only asks whether it is time yet. */
+const NO_ACT: ReadonlySet<string> = new Set<ProblemCode>(['auth.pending']);
+
 /** Writes what `@Acts` declares. The answer waits for the row: an act that nobody can read about later is told as a failure. */
 @Injectable()
 export class AuditInterceptor implements NestInterceptor {
+  readonly #strangers = new StrangersRows();
+
   constructor(
     @Inject(AUDIT_LOG) private readonly log: AuditLog,
     @Inject(Reflector) private readonly reflector: Reflector,
@@ -88,11 +99,21 @@ export class AuditInterceptor implements NestInterceptor {
           error instanceof Refusal
             ? (['refused', error.problem.code] as const)
             : (['failed', error instanceof WorldFailure ? error.failure.code : 'internal'] as const);
-        await this.log.append({ ...act(), outcome, details: { code } });
+        const unwritten = NO_ACT.has(code) ? undefined : this.#unwritten(request, outcome);
+        if (unwritten !== undefined)
+          await this.log.append({ ...act(), outcome, details: { code, ...(unwritten > 0 ? { unwritten } : {}) } });
         throw error;
       }),
-      mergeMap((answer) => from(this.log.append({ ...act(answer), outcome: 'done' }).then(() => answer))),
+      mergeMap(async (answer: unknown) => {
+        if (!request.noAct) await this.log.append({ ...act(answer), outcome: 'done' });
+        return answer;
+      }),
     );
+  }
+
+  /** Whoever is somebody is always in the audit. Undefined: this one is not. */
+  #unwritten(request: PrincipalRequest, outcome: AuditAct['outcome']): number | undefined {
+    return request.principal || outcome !== 'refused' ? 0 : this.#strangers.take(request.ip ?? '');
   }
 }
 
@@ -114,10 +135,10 @@ export function actOf(
   };
 }
 
-/** The principal's eyes: lists show only what lies on a site they may see. */
+/** The principal's eyes: lists show only what lies on a site they may see. A stream that lasts sees by the roles of now. */
 export const Sees = createParamDecorator((_: unknown, context: ExecutionContext): SeesSite => {
-  const grants = context.switchToHttp().getRequest<PrincipalRequest>().principal?.grants ?? [];
-  return (site) => allows(grants, 'viewer', { site });
+  const request = context.switchToHttp().getRequest<PrincipalRequest>();
+  return (site) => allows(request.principal?.grants ?? [], 'viewer', { site });
 });
 export type SeesSite = (site: string) => boolean;
 

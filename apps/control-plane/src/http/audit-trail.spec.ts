@@ -27,10 +27,19 @@ class ThingsController {
   @Needs('operator', { site: 'run' })
   @Acts('thing.done', 'param:id')
   act(@Param('id') id: string, @Actor() actor: string, @Body() body: { secret?: string }): object {
+    if (id === 'waiting')
+      throw new Refusal({ code: 'auth.pending', subject: id, message: 'Not yet.', remedy: 'Wait.' });
     if (id === 'broken') throw new Error('a fault with a s3cret in it');
     if (id === 'no')
       throw new Refusal({ code: 'conflict', subject: id, message: `No ${body.secret}.`, remedy: 'Wait.' });
     return { site: 'town', actor };
+  }
+
+  @Post('guessed')
+  @Needs('anonymous')
+  @Acts('thing.guessed')
+  guessed(): never {
+    throw new Refusal({ code: 'auth.wrong', subject: 'x', message: 'Wrong.', remedy: 'Try again.' });
   }
 
   @Post('checked')
@@ -114,6 +123,21 @@ describe('acts through the API', () => {
     expect((await post('no/do', { secret: 'hunter2' })).status).toBe(409);
     expect(written).toEqual([expect.objectContaining({ outcome: 'refused', details: { code: 'conflict' } })]);
     expect(JSON.stringify(written)).not.toContain('hunter2');
+  });
+
+  it('are not written as long as somebody only asks whether it is time yet', async () => {
+    expect((await post('waiting/do')).status).toBe(409);
+    expect(written).toEqual([]);
+  });
+
+  it('of strangers who go on and on fill no disk; how many were left out is told', async () => {
+    const rows = async (times: number, token: string): Promise<number> => {
+      written.length = 0;
+      for (let at = 0; at < times; at += 1) await post('guessed', {}, token);
+      return written.length;
+    };
+    expect(await rows(120, 'wrong')).toBe(50);
+    expect(await rows(120, 'right')).toBe(120);
   });
 
   it('name the fields of a body that is wrong', async () => {

@@ -1,15 +1,8 @@
 import { lookup as resolve } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { Agent, fetch as undiciFetch } from 'undici';
+import { reachOf } from '../notifications/reachable-addresses.js';
 
-/** What no identity provider is: this network's own plumbing (RFC 3927, cloud metadata among it), nobody, everybody. */
-const NEVER = new BlockList();
-NEVER.addSubnet('169.254.0.0', 16, 'ipv4');
-NEVER.addSubnet('0.0.0.0', 8, 'ipv4');
-NEVER.addSubnet('224.0.0.0', 3, 'ipv4');
-NEVER.addSubnet('fe80::', 10, 'ipv6');
-NEVER.addSubnet('ff00::', 8, 'ipv6');
-NEVER.addAddress('::', 'ipv6');
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
@@ -30,15 +23,14 @@ export interface FetchGuard {
   readonly connectMs: number;
 }
 
-const plain = (address: string): string => address.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d)/i, '');
+const bareOf = (host: string): string => host.replace(/^\[|\]$/g, '');
+
+/** BlockList itself looks through ::ffff:7f00:1, as URLs write it, to the IPv4 address inside. */
+const isLoopback = (address: string): boolean => LOOPBACK.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 /** Whether an address may be asked. */
-export function mayAsk(address: string, loopback: boolean): boolean {
-  const bare = plain(address);
-  const family = isIP(bare) === 6 ? 'ipv6' : 'ipv4';
-  if (NEVER.check(bare, family)) return false;
-  return loopback || !LOOPBACK.check(bare, family);
-}
+export const mayAsk = (address: string, loopback: boolean): boolean =>
+  reachOf(address) !== 'never' && (loopback || !isLoopback(bareOf(address)));
 
 /**
  * fetch for addresses that an admin, or a provider's own metadata, named: https (http to this machine alone), no
@@ -76,11 +68,11 @@ export function guardedFetch(guard: FetchGuard): {
   return {
     fetch: async (url, init) => {
       const { protocol, hostname } = new URL(url);
-      const bare = plain(hostname);
+      const bare = bareOf(hostname);
       const literal = isIP(bare) !== 0;
       // A literal address is not looked up, so it is judged here.
       if (literal && !mayAsk(bare, guard.loopback)) throw new ForbiddenAddress(`${hostname} is not asked`);
-      const here = hostname === 'localhost' || (literal && LOOPBACK.check(bare, isIP(bare) === 6 ? 'ipv6' : 'ipv4'));
+      const here = hostname === 'localhost' || (literal && isLoopback(bare));
       if (protocol !== 'https:' && !(protocol === 'http:' && guard.loopback && here))
         throw new ForbiddenAddress(`${protocol}//${hostname} is not https`);
       return (await undiciFetch(url, {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { FailedAddresses } from '../../application/accounts/failed-addresses.port.js';
+import { networkOf } from '../../domain/account/network.js';
 
 /** Failures that nobody is kept waiting for: a script with an old token, a browser with ten tabs. */
 const FREE = 20;
@@ -12,17 +12,6 @@ const BUCKETS = 4096;
 const KNOWN = 10_000;
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-/** A household or a server has at least a /64 to itself. */
-function network(address: string): string {
-  const bare = address.replace(/^::ffff:(?=\d)/i, '');
-  if (isIP(bare) !== 6) return bare;
-  const [head = '', tail] = bare.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const rest = tail ? tail.split(':') : [];
-  const all = tail === undefined ? groups : [...groups, ...Array(8 - groups.length - rest.length).fill('0'), ...rest];
-  return all.slice(0, 4).join(':');
-}
 
 /**
  * Failures by address in this process's memory: from the 21st within ten minutes on each one makes the address wait,
@@ -64,7 +53,7 @@ export class MemoryFailedAddresses implements FailedAddresses {
 
   #bucket(address: string): string {
     const hash = createHash('sha256')
-      .update(`${this.#salt} ${network(address)}`)
+      .update(`${this.#salt} ${networkOf(address)}`)
       .digest();
     return String(hash.readUInt16BE(0) % BUCKETS);
   }

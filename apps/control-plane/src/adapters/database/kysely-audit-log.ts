@@ -82,6 +82,12 @@ export class KyselyAuditLog implements AuditLog {
     }
   }
 
+  async head(): Promise<AuditHead> {
+    const { db } = this.database;
+    const kept = await reach(() => db.selectFrom('audit_head').selectAll().executeTakeFirst());
+    return kept ? { rows: Number(kept.rows), hash: kept.hash } : EMPTY_CHAIN;
+  }
+
   follows(previous: AuditHead, next: AuditRow): boolean {
     return 'rows' in followChain(previous, [next], (text) => this.#seal(text));
   }
@@ -147,6 +153,7 @@ function cleaned(act: AuditAct): AuditAct {
     actor: plain(act.actor),
     action: plain(act.action),
     subject: plain(act.subject),
+    ...(act.address === undefined ? {} : { address: plain(act.address) }),
     ...(act.site === undefined ? {} : { site: plain(act.site) }),
     ...(act.details ? { details: Object.fromEntries(details) } : {}),
   };

@@ -57,8 +57,17 @@ export class ApiTokens {
     readonly site: string | null;
     readonly expiresAt: Instant;
     readonly by: string;
+    /** The end of the token that asks for it: none makes one that outlives it. */
+    readonly until?: Instant;
   }): Promise<ApiToken & { readonly token: string }> {
     const now = this.clock.now();
+    const { until, ...asked } = wanted;
+    if (until !== undefined && wanted.expiresAt > until)
+      throw invalidField(
+        'expiresAt',
+        'must not lie after the end of the token that asks',
+        'Choose an earlier time, or make it as a person.',
+      );
     if (wanted.expiresAt <= now || wanted.expiresAt > now + LONGEST_MS) {
       throw invalidField('expiresAt', 'must be in the future, at most 366 days from now', 'Choose another day.');
     }
@@ -66,7 +75,7 @@ export class ApiTokens {
     if (wanted.site !== null && !(await this.sites.getSite(wanted.site)))
       throw invalidField('site', 'is not connected', 'Choose one of the sites that are.');
     const token = `bst_${this.random.generate({ length: 43, alphabet: 'base64url' })}`;
-    const kept: ApiToken = { id: this.newId.next('tok'), createdAt: now, ...wanted };
+    const kept: ApiToken = { id: this.newId.next('tok'), createdAt: now, ...asked };
     await this.rows.insert(kept, this.sha256(token));
     return { ...kept, token };
   }

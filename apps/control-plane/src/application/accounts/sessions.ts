@@ -68,6 +68,8 @@ export class Sessions {
     const now = this.clock.now();
     const { session } = found;
     if (session.expiresAt <= now || session.lastSeenAt + IDLE_MS <= now) return undefined;
+    // Opened while the clock was far ahead: its end lies as far beyond what anybody meant.
+    if (session.createdAt - IDLE_MS > now) return undefined;
     if (acts && session.lastSeenAt + SEEN_EVERY_MS < now) await this.store.seen(session, now);
     return { ...found, token };
   }

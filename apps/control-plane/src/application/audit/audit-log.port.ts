@@ -19,6 +19,8 @@ export interface AuditLog {
   list(filter: AuditFilter): Promise<readonly AuditRow[]>;
   /** All that fit, oldest first, a page in memory at a time; rows that come meanwhile are not among them. */
   stream(filter: Omit<AuditFilter, 'before' | 'limit'>, signal: AbortSignal): AsyncIterable<AuditRow>;
+  /** Where the rows end, as it is kept beside them. */
+  head(): Promise<AuditHead>;
   /** Whether `next` is the row that comes after `previous`, unchanged. */
   follows(previous: AuditHead, next: AuditRow): boolean;
   /** Reads the whole chain; `rows` is how many there are. */

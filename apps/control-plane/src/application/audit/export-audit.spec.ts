@@ -22,12 +22,13 @@ const row = (seq: number, more: Partial<AuditRow> = {}): AuditRow => ({
 describe('an export of the audit', () => {
   const signer = new Ed25519ExportSigner(new MemorySecretStore());
   const rows = [1, 2, 3, 4].map((seq) => row(seq));
-  const exporting = (of: readonly AuditRow[], intact = true, by = signer): ExportAudit =>
+  const exporting = (of: readonly AuditRow[], intact = true, by = signer, head = of.at(-1)?.seq ?? 0): ExportAudit =>
     new ExportAudit(
       {
         async *stream() {
           yield* of;
         },
+        head: async () => ({ rows: head, hash: head === 0 ? '' : `h${head}` }),
         follows: () => intact,
       } as unknown as AuditLog,
       by,
@@ -78,6 +79,12 @@ describe('an export of the audit', () => {
   it('of a broken chain, or with holes already, is none', async () => {
     expect(await judge(await lines(exporting(rows, false)))).toMatchObject({ intact: false });
     expect(await judge(await lines(exporting(rows.slice(1))))).toMatchObject({ intact: false });
+  });
+
+  it('whose newest rows somebody cut off in the database is none; what is written meanwhile is no fault', async () => {
+    expect(await judge(await lines(exporting(rows.slice(0, 2), true, signer, 4)))).toMatchObject({ intact: false });
+    expect(await judge(await lines(exporting([], true, signer, 4)))).toMatchObject({ intact: false });
+    expect(await judge(await lines(exporting(rows, true, signer, 3)))).toMatchObject({ intact: true });
   });
 
   it('as CSV holds no formula and no second row', () => {

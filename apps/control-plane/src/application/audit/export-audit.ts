@@ -1,4 +1,4 @@
-import { type AuditHead, EMPTY_CHAIN } from '../../domain/audit/audit-chain.js';
+import { type AuditHead, compareHead, EMPTY_CHAIN } from '../../domain/audit/audit-chain.js';
 import {
   CSV_COLUMNS,
   csvRow,
@@ -43,6 +43,8 @@ export class ExportAudit {
     }
     const whole = Object.values(filter).every((value) => value === undefined);
     const digest = this.signer.digest();
+    // Before the rows: what is written meanwhile makes the chain longer, never shorter.
+    const head = whole ? await this.log.head() : EMPTY_CHAIN;
     let end: AuditHead = EMPTY_CHAIN;
     let intact = true;
     let first = 0;
@@ -56,6 +58,7 @@ export class ExportAudit {
       digest.update(line);
       yield line;
     }
+    if (whole && end.rows <= head.rows) intact &&= compareHead(end, head) === undefined;
     const facts: ExportFacts = {
       rows,
       first,

@@ -137,6 +137,48 @@ describe('the certificate that the API shows', () => {
     expect([...told.values()].map(({ kind }) => kind)).toEqual(['certificate-failed', 'certificate-expiring']);
   });
 
+  it('who only broke the file, and did not hear of it, still hears how little time is left', async () => {
+    let broken = false;
+    const first = certificate('first', 30);
+    const source: CertificateSource = {
+      kind: 'file',
+      kept: async () => {
+        if (broken) throw new WorldFailure({ code: 'certificate.unusable', retryable: 'later', message: 'gone' });
+        return first;
+      },
+    };
+    const { look } = await open(source);
+    broken = true;
+    await look(1);
+    told.clear();
+    await look(25 * DAY);
+    expect([...told.values()].map(({ kind }) => kind)).toEqual(['certificate-expiring']);
+  });
+
+  it('a next try that a wrong clock put years away is made now', async () => {
+    const acme = new Authority('acme', 'acme');
+    acme.has = certificate('old');
+    acme.remembered = { failures: 3, nextAt: START + 900 * DAY };
+    const { look } = await open(acme, new Authority('own', 'own'));
+    await look(80 * DAY);
+    expect(applied).toEqual(['acme1']);
+  });
+
+  it('that nobody can be told does not count as a failed renewal', async () => {
+    const acme = new Authority('acme', 'acme');
+    acme.has = certificate('old', 5);
+    acme.remembered = { failures: 1, nextAt: START + 3_600_000 };
+    const { keep, look } = await open(acme, new Authority('own', 'own'));
+    keep.connect(
+      () => {},
+      async () => {
+        throw new Error('the database is away');
+      },
+    );
+    await look();
+    expect(acme.remembered).toEqual({ failures: 1, nextAt: START + 3_600_000 });
+  });
+
   it('renews near the end of life, spread a little, and waits at most half a day', () => {
     const validity = { notBefore: 0, notAfter: 90 * DAY };
     expect([0, 1].map((chance) => Math.round((renewAt(validity, chance) / DAY) * 10) / 10)).toEqual([58.5, 63]);

@@ -2,7 +2,7 @@ import type { Instant } from '../../domain/ids.js';
 import { certificateNews } from '../../domain/notification/certificate-news.js';
 import { type NotificationEvent, plainLine } from '../../domain/notification/event.js';
 import { WorldFailure } from '../../domain/problem.js';
-import { renewAt, waitAfterFailures } from '../../domain/tls/renewal.js';
+import { mayTry, renewAt, waitAfterFailures } from '../../domain/tls/renewal.js';
 import type { Clock } from '../clock.port.js';
 import type { EngineLog } from '../runs/engine-log.port.js';
 import type { CertificateSource, RenewalMemory, ServerCertificate } from './server-certificate.port.js';
@@ -81,18 +81,24 @@ export class KeepServerCertificate {
         const kept = await this.source.kept();
         if (kept && kept.fingerprint !== this.served.certificate.fingerprint) this.#serve(kept);
       }
-      const news = certificateNews({ name: this.#name(), ...this.served.certificate }, undefined, now);
-      if (news) await this.#tell?.([news]);
     } catch (error) {
       if (signal.aborted) return;
       await this.#failed(error, now);
     }
+    // Most of all when there is no new one: whoever missed the first warning must hear how little time is left.
+    const news = certificateNews({ name: this.#name(), ...this.served.certificate }, undefined, now);
+    if (news) await this.#say(news);
+  }
+
+  /** That nobody can be told is no fault of the certificate. */
+  async #say(event: NotificationEvent): Promise<void> {
+    await this.#tell?.([event]).catch((err: unknown) => this.log.warn({ err }, 'that could not be told'));
   }
 
   async #renewIfDue(now: Instant, signal: AbortSignal): Promise<void> {
     const { certificate, standIn } = this.served;
     if (!standIn && now < renewAt(certificate, this.#chance)) return;
-    if (this.#memory && now < this.#memory.nextAt) return;
+    if (this.#memory && !mayTry(this.#memory.nextAt, now)) return;
     const made = await this.source.renew?.(AbortSignal.any([signal, AbortSignal.timeout(RENEW_MS)]));
     if (!made) return;
     await this.#remember(undefined);
@@ -109,9 +115,7 @@ export class KeepServerCertificate {
     this.log.error({ err: error, failures }, 'the server certificate could not be renewed; the old one is served on');
     const facts = { name: this.#name(), message: plainLine(message) };
     const key = `certificate-failed/${this.source.kind}/${Math.floor(now / DAY_MS)}`;
-    await this.#tell?.([{ kind: 'certificate-failed', key, at: now, facts }]).catch((err: unknown) =>
-      this.log.warn({ err }, 'that could not be told'),
-    );
+    await this.#say({ kind: 'certificate-failed', key, at: now, facts });
   }
 
   #serve(certificate: ServerCertificate): void {

@@ -22,6 +22,8 @@ export const FORGET_MS = 24 * 3_600_000;
 /** How long the next try has to wait, in ms; 0: it may come now. Doubles with every failure. */
 export function waitMs(scope: LockScope, failures: Failures | undefined, now: Instant): number {
   if (!failures || now - failures.lastAt > FORGET_MS) return 0;
+  // The clock was wrong then, and was set right since: nobody waits for a day that may be years away.
+  if (failures.lastAt - now > LONGEST_WAIT_MS) return 0;
   const over = failures.count - FREE[scope];
   if (over < 0) return 0;
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(over, 20));

@@ -117,8 +117,9 @@ export class SessionController {
   ): Promise<EndedSessionDto> {
     const login = request.principal?.login;
     takeSessionCookie(request, response);
-    request.actSubject = login?.account.name ?? 'nobody';
+    request.noAct = login === undefined;
     if (!login) return {};
+    request.actSubject = login.account.name;
     await this.sessions.close(login.account.id, login.session.id);
     const home = publicAddress(request, this.publicUrl).href.replace(/\/$/, '');
     const endSessionUrl = await this.providerLogIn.endSession(login.session, `${home}/login`);

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiCreatedResponse,
@@ -12,7 +12,7 @@ import {
 import { IsIn, IsInt, IsOptional, IsString, Length, Matches } from 'class-validator';
 import type { ApiTokens } from '../../application/accounts/api-tokens.js';
 import { ACCOUNT_ROLES, type AccountRole } from '../../domain/account/roles.js';
-import { Actor, Acts } from '../acts.js';
+import { Actor, Acts, type PrincipalRequest } from '../acts.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { API_TOKENS } from '../tokens.js';
@@ -59,9 +59,21 @@ export class TokensController {
   @Post()
   @Acts('token.created', 'body:name')
   @ApiCreatedResponse({ type: NewTokenDto })
-  create(@Body() body: TokenRequestDto, @Actor() by: string): Promise<NewTokenDto> {
+  create(
+    @Body() body: TokenRequestDto,
+    @Actor() by: string,
+    @Req() { principal }: PrincipalRequest,
+  ): Promise<NewTokenDto> {
     const { name, role, site, expiresAt } = body;
-    return this.tokens.create({ name, role, site: site ?? null, expiresAt, by });
+    const until = principal?.expiresAt;
+    return this.tokens.create({
+      name,
+      role,
+      site: site ?? null,
+      expiresAt,
+      by,
+      ...(until === undefined ? {} : { until }),
+    });
   }
 
   @Delete(':id')

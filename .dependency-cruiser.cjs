@@ -9,6 +9,7 @@ const DRIVERS = [
   ['proxmox-api', 'proxmox'],
   ['undici', '(proxmox|artifacts|accounts)'],
   ['openid-client', 'accounts'],
+  ['jose', 'accounts'],
   ['@simplewebauthn/server', 'accounts'],
   ['rate-limiter-flexible', 'accounts'],
   ['ws', 'proxmox'],

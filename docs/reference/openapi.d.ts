@@ -1220,6 +1220,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/providers/{id}/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["providersession_endedThere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/links": {
         parameters: {
             query?: never;
@@ -2512,6 +2528,8 @@ export interface components {
             caCertificate?: string;
             stack?: string;
             createdAt: number;
+            /** @description Where the provider may say that somebody signed out there (back-channel logout). */
+            backChannelLogoutUri?: string;
         };
         StackIdentityDto: {
             site: string;
@@ -2682,6 +2700,8 @@ export interface components {
             /** @description Id of the target. */
             target: string;
             targetName: string;
+            /** @description A person whose account it is about; absent: whoever the target names. */
+            recipient?: string;
             /** @enum {string} */
             state: "open" | "sent" | "given-up";
             subject: string;
@@ -2715,7 +2735,7 @@ export interface components {
             /** @description Empty: every site. */
             sites: string[];
             /** @description Empty: every kind. */
-            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "new-device" | "worker-missing" | "disk-low" | "audit-broken")[];
             id: string;
             paused: boolean;
             createdAt: number;
@@ -2768,7 +2788,7 @@ export interface components {
             /** @description Empty: every site. */
             sites: string[];
             /** @description Empty: every kind. */
-            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "new-device" | "worker-missing" | "disk-low" | "audit-broken")[];
             mail?: components["schemas"]["MailRequestDto"];
             webhook?: components["schemas"]["WebhookRequestDto"];
         };
@@ -2789,7 +2809,7 @@ export interface components {
             /** @description Empty: every site. */
             sites: string[];
             /** @description Empty: every kind. */
-            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "worker-missing" | "disk-low" | "audit-broken")[];
+            kinds: ("run-succeeded" | "run-failed" | "run-waiting" | "stack-unhealthy" | "stack-healthy" | "drift-found" | "certificate-expiring" | "certificate-failed" | "account-locked" | "new-device" | "worker-missing" | "disk-low" | "audit-broken")[];
             id: string;
             paused: boolean;
             createdAt: number;
@@ -5455,6 +5475,40 @@ export interface operations {
         responses: {
             /** @description To the page that was asked for, or to the log-in page. */
             303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemDto"];
+                };
+            };
+        };
+    };
+    providersession_endedThere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    logout_token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The sessions that are meant are over. */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };

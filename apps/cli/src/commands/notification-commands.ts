@@ -100,7 +100,7 @@ function addLists(notification: Command): void {
             ['WHEN', 'TARGET', 'ABOUT', 'STATE', 'TRIES', 'ANSWER'],
             rows.map((row) => [
               when(row.createdAt),
-              row.targetName,
+              row.recipient ?? row.targetName,
               row.subject,
               row.state,
               String(row.attempts),

@@ -95,6 +95,9 @@ export function addProviderCommands(program: Command): void {
               ]),
             ),
             '',
+            ...all.providers.flatMap(({ name, backChannelLogoutUri: uri }) =>
+              uri ? [`back-channel logout address of ${name}: ${uri}`] : [],
+            ),
             all.redirectUri ? `redirect address: ${all.redirectUri}` : paint.yellow(safe(all.problem ?? '')),
           ].join('\n'),
         );

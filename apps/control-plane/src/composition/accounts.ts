@@ -13,6 +13,7 @@ import { KyselyChallenges } from '../adapters/database/kysely-challenges.js';
 import { KyselyDeviceLogIns } from '../adapters/database/kysely-device-log-ins.js';
 import { KyselyEventInlet } from '../adapters/database/kysely-event-inlet.js';
 import { KyselyIdentityProviders } from '../adapters/database/kysely-identity-providers.js';
+import { KyselyKnownDevices } from '../adapters/database/kysely-known-devices.js';
 import { KyselyLoginFailures } from '../adapters/database/kysely-login-failures.js';
 import { KyselyOneTimeCodes } from '../adapters/database/kysely-one-time-codes.js';
 import { KyselyPasskeys } from '../adapters/database/kysely-passkeys.js';
@@ -27,15 +28,18 @@ import { ConfirmSelf } from '../application/accounts/confirm-self.js';
 import { DeviceLogIn } from '../application/accounts/device-log-in.js';
 import type { IdentityProviderStore, ProviderClient } from '../application/accounts/identity-provider.port.js';
 import { IdentityProviders } from '../application/accounts/identity-providers.js';
+import { KnownDevices } from '../application/accounts/known-devices.js';
 import { LogIn } from '../application/accounts/log-in.js';
 import { OneTimeCodes } from '../application/accounts/one-time-codes.js';
 import { Passkeys } from '../application/accounts/passkeys.js';
 import { People } from '../application/accounts/people.js';
 import { ProviderLogIn } from '../application/accounts/provider-log-in.js';
+import { ProviderLogOut } from '../application/accounts/provider-log-out.js';
 import { RecoveryCodes } from '../application/accounts/recovery-codes.js';
 import { SecondFactors } from '../application/accounts/second-factors.js';
 import { Sessions } from '../application/accounts/sessions.js';
 import { StackIdentity } from '../application/accounts/stack-identity.js';
+import type { AuditLog } from '../application/audit/audit-log.port.js';
 import type { Catalogue } from '../application/catalogue/catalogue.port.js';
 import type { Clock, NewId } from '../application/clock.port.js';
 import type { SecretStore } from '../application/secrets/secret-store.port.js';
@@ -47,6 +51,7 @@ import { CLOCK, CONFIG, DATABASE, from, NEW_ID, SECRETS, sha256 } from './tokens
 const ACCOUNTS = Symbol('ACCOUNTS');
 const PASSWORDS = Symbol('PASSWORDS');
 const ATTEMPTS = Symbol('ATTEMPTS');
+const DEVICES = Symbol('DEVICES');
 const CHALLENGES = Symbol('CHALLENGES');
 const PROVIDER_STORE = Symbol('PROVIDER_STORE');
 const PROVIDER_CLIENT = Symbol('PROVIDER_CLIENT');
@@ -67,8 +72,15 @@ export const accounts: Provider[] = [
   from(http.PUBLIC_URL, [CONFIG], (config: Config) => config.publicUrl),
   from(
     ATTEMPTS,
-    [DATABASE, CLOCK],
-    (database: Database, clock: Clock) => new Attempts(new KyselyLoginFailures(database), clock, sha256),
+    [DATABASE, CLOCK, DEVICES],
+    (database: Database, clock: Clock, devices: KnownDevices) =>
+      new Attempts(new KyselyLoginFailures(database), clock, sha256, devices),
+  ),
+  from(
+    DEVICES,
+    [DATABASE, CLOCK, http.AUDIT_LOG],
+    (database: Database, clock: Clock, audit: AuditLog) =>
+      new KnownDevices(new KyselyKnownDevices(database), clock, sha256, audit, new KyselyEventInlet(database)),
   ),
   from(
     CHALLENGES,
@@ -83,9 +95,9 @@ export const accounts: Provider[] = [
   ),
   from(
     http.SESSIONS,
-    [DATABASE, CLOCK, NEW_ID],
-    (database: Database, clock: Clock, newId: NewId) =>
-      new Sessions(new KyselySessions(database), clock, newId, random, sha256),
+    [DATABASE, CLOCK, NEW_ID, DEVICES],
+    (database: Database, clock: Clock, newId: NewId, devices: KnownDevices) =>
+      new Sessions(new KyselySessions(database), clock, newId, random, sha256, devices),
   ),
   from(
     http.ONE_TIME_CODES,
@@ -194,6 +206,12 @@ export const accounts: Provider[] = [
       clock: Clock,
       newId: NewId,
     ) => new ProviderLogIn(providers, store, client, people, challenges, sessions, clock, newId, random, sha256),
+  ),
+  from(
+    http.PROVIDER_LOG_OUT,
+    [http.IDENTITY_PROVIDERS, PROVIDER_STORE, PROVIDER_CLIENT, http.SESSIONS],
+    (providers: IdentityProviders, store: IdentityProviderStore, client: ProviderClient, sessions: Sessions) =>
+      new ProviderLogOut(providers, store, client, sessions),
   ),
   from(
     http.DEVICE_LOG_IN,

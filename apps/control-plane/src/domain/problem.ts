@@ -17,6 +17,7 @@ export const PROBLEM_CODES = {
   'auth.throttled': 429,
   'auth.insecure_page': 409,
   'auth.no_role': 403,
+  'auth.no_groups': 403,
   'auth.disabled': 403,
   'auth.provider_away': 503,
   'auth.provider_wrong': 502,

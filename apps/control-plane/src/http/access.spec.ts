@@ -136,6 +136,7 @@ const OPEN_TO_ALL = [
   'POST /session/device',
   'POST /session/device/finish',
   'POST /session/passkey',
+  'POST /session/providers/:id/logout',
   'POST /setup/admin',
 ];
 const ROLES: readonly AccountRole[] = ['viewer', 'operator', 'author', 'admin'];

@@ -5,19 +5,37 @@ import type { Traveller } from '../application/accounts/provider-log-in.js';
 import type { OpenSession, Origin } from '../application/accounts/sessions.js';
 import type { PrincipalRequest } from './acts.js';
 import { passkeyPlaceIfAny } from './public-address.js';
-import { giveDoorToken, giveSessionCookie, heldDoorToken, newDoorToken, takeDoorToken } from './session-cookie.js';
+import {
+  giveDeviceToken,
+  giveDoorToken,
+  giveSessionCookie,
+  heldDeviceToken,
+  heldDoorToken,
+  newDoorToken,
+  takeDoorToken,
+} from './session-cookie.js';
 
-const hashed = (token: string): string => createHash('sha256').update(`door ${token}`).digest('hex');
+const hashed = (what: string, token: string): string => createHash('sha256').update(`${what} ${token}`).digest('hex');
+
+/** Of a browser that was never here: what it is given when somebody comes in with it. */
+const given = new WeakMap<Request, string>();
+
+function deviceTokenOf(request: Request): string {
+  const token = heldDeviceToken(request) ?? given.get(request) ?? newDoorToken();
+  given.set(request, token);
+  return token;
+}
 
 export const originOf = (request: Request): Origin => ({
   address: request.ip ?? '',
   userAgent: request.headers['user-agent'] ?? '',
+  device: hashed('device', deviceTokenOf(request)),
 });
 
 /** A browser before it has a session: what it holds to be known by again, or will hold once it is given it. */
 export function travellerOf(request: Request): Traveller {
   const token = heldDoorToken(request) ?? newDoorToken();
-  return { token, holder: hashed(token) };
+  return { token, holder: hashed('door', token) };
 }
 
 /** Lets the browser be known again, when something was asked that it has to answer. */
@@ -36,6 +54,7 @@ export function letIn(request: PrincipalRequest, response: Response, login: Open
   request.principal = { name: account.name, kind: 'account', grants: account.grants, login };
   takeDoorToken(request, response);
   giveSessionCookie(request, response, login.token, login.session.expiresAt);
+  giveDeviceToken(request, response, deviceTokenOf(request));
 }
 
 /** A page of our own, for the way back; anything else leads home. */

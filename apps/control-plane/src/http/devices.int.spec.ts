@@ -34,6 +34,37 @@ describe('log-in at a terminal, confirmed in a browser', () => {
     expect(dump).not.toContain(deviceCode);
   });
 
+  it('is confirmed only by who has just proven who they are, and the terminal has proven nothing', async () => {
+    const { terminal, deviceCode, userCode } = await begin();
+    const browser = await ada();
+    server.now += 10 * 60_000 - 1_000;
+    const answer = (confirm: boolean) => browser.ask('POST', '/account/devices', { code: userCode, confirm });
+    await server.database.db
+      .updateTable('sessions')
+      .set({ confirmed_at: new Date(0) })
+      .execute();
+    expect(await answer(true)).toMatchObject({ status: 403, code: 'auth.confirm' });
+    expect((await browser.ask('POST', '/account/confirm', { password: PASSWORD })).status).toBe(204);
+    expect((await answer(true)).status).toBe(204);
+    expect((await terminal.ask('POST', '/session/device/finish', { deviceCode })).status).toBe(200);
+    expect((await terminal.ask('POST', '/account/totp')).code).toBe('auth.confirm');
+  });
+
+  it('asking whether it is confirmed yet, again and again, is nothing that the audit has to keep', async () => {
+    const { terminal, deviceCode } = await begin();
+    const before = server.audited.length;
+    for (let tries = 0; tries < 3; tries += 1) await terminal.ask('POST', '/session/device/finish', { deviceCode });
+    expect(server.audited).toHaveLength(before);
+  });
+
+  it('nobody begins them without end', async () => {
+    const terminal = server.person({ 'x-forwarded-for': '198.51.100.4' });
+    const codes: (string | undefined)[] = [];
+    for (let tries = 0; tries < 31; tries += 1) codes.push((await terminal.ask('POST', '/session/device')).code);
+    expect(codes).toEqual([...Array(30).fill(undefined), 'auth.throttled']);
+    expect((await server.person().ask('POST', '/session/device')).status).toBe(201);
+  });
+
   it('gives nothing when it was refused, or after ten minutes', async () => {
     const refused = await begin();
     const browser = await ada();

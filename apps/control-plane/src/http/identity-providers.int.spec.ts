@@ -268,6 +268,57 @@ describe('log-in through an identity provider', () => {
     });
   });
 
+  describe('signing out there', () => {
+    const said = async (): Promise<void> => {
+      const { providers } = (await server.local('GET', '/identity-providers')).body;
+      outside.logoutUri = providers.find((one: { id: string }) => one.id === id).backChannelLogoutUri;
+    };
+
+    it('ends every session here, those of terminals too, and nobody else’s', async () => {
+      await said();
+      const [{ person }, { person: second }, { person: zoe }] = [
+        await signIn('eva'),
+        await signIn('eva'),
+        await signIn('zoe'),
+      ];
+      await outside.logOut('eva');
+      expect([await me(person), await me(second)]).toEqual([undefined, undefined]);
+      expect(await me(zoe)).toMatchObject({ name: 'zoe' });
+      expect(server.audited.at(-1)).toMatchObject({
+        action: 'session.ended_by_provider',
+        subject: 'eva at Town sign-in',
+        outcome: 'done',
+      });
+    });
+
+    it('of one session ends that one', async () => {
+      const { person } = await signIn('eva');
+      const { person: second } = await signIn('eva');
+      const rows = server.database.db.selectFrom('sessions').select('provider_session').where('provider', '=', id);
+      const [first] = (await rows.orderBy('id').execute()).slice(-2);
+      expect(first?.provider_session).toEqual(expect.any(String));
+      await outside.logOut('eva', first?.provider_session ?? '');
+      expect(await me(person)).toBeUndefined();
+      expect(await me(second)).toMatchObject({ name: 'eva' });
+    });
+
+    it('said by somebody else ends nothing', async () => {
+      const { person } = await signIn('eva');
+      const tell = (body: string) =>
+        fetch(outside.logoutUri ?? '', {
+          method: 'POST',
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          body,
+        });
+      const none = [{ alg: 'none' }, { iss: outside.issuer, aud: CLIENT.id, sub: 'eva', iat: 1 }]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      for (const body of ['', 'logout_token=', 'logout_token=a.b.c', `logout_token=${none}.`])
+        expect((await tell(body)).status).toBe(400);
+      expect(await me(person)).toMatchObject({ name: 'eva' });
+    });
+  });
+
   it('signing out here offers to sign out there', async () => {
     const { person } = await signIn('eva');
     const { body } = await person.ask('DELETE', '/session');
@@ -395,6 +446,36 @@ describe('log-in through an identity provider', () => {
     await server.local('PATCH', `/identity-providers/${id}`, { enabled: true });
   });
 
+  it('a terminal that was signed in from such a session is out as well', async () => {
+    const { person } = await signIn('eva');
+    const terminal = server.person();
+    const { deviceCode, userCode } = (await terminal.ask('POST', '/session/device')).body;
+    await me(person);
+    expect((await person.ask('POST', '/account/devices', { code: userCode, confirm: true })).status).toBe(204);
+    expect((await terminal.ask('POST', '/session/device/finish', { deviceCode })).status).toBe(200);
+    expect(await me(terminal)).toMatchObject({ name: 'eva' });
+    await server.local('PATCH', `/identity-providers/${id}`, { enabled: false });
+    expect(await me(terminal)).toBeUndefined();
+    await server.local('PATCH', `/identity-providers/${id}`, { enabled: true });
+  });
+
+  it('somebody whose provider sends no groups is told that, and not that their groups do not fit', async () => {
+    await server.local('PATCH', `/identity-providers/${id}`, { scopes: ['openid', 'profile'] });
+    expect((await signIn('zoe')).to).toBe('/login?problem=auth.no_groups');
+    await server.local('PATCH', `/identity-providers/${id}`, { scopes: ['openid', 'profile', 'email', 'groups'] });
+  });
+
+  it('a second provider with the same issuer gives nobody of the first one a way past their roles', async () => {
+    const settings = { name: 'Second', issuer: outside.issuer, clientId: CLIENT.id, clientSecret: CLIENT.secret };
+    const { body: second } = await server.local('POST', '/identity-providers', settings);
+    const person = server.person();
+    const begun = await person.ask('GET', `/session/providers/${second.id}/start`);
+    const back = await person.ask('GET', await abroad(begun.headers.get('location') ?? '', 'eva'));
+    expect(back.headers.get('location')).toContain('/login?problem=conflict');
+    expect(await me(person)).toBeUndefined();
+    expect((await server.local('DELETE', `/identity-providers/${second.id}`)).status).toBe(204);
+  });
+
   it('a provider that is away is told clearly, and local log-in still works', async () => {
     await outside.stop();
     expect(await start(server.person())).toContain('/login?problem=auth.provider_away');
@@ -406,6 +487,14 @@ describe('log-in through an identity provider', () => {
     const of = (name: string) => accounts.find((a: { name: string }) => a.name === name).id;
     await server.local('PATCH', `/accounts/${of('eva')}`, { roles: [{ role: 'admin', site: null }] });
     await server.local('PATCH', `/accounts/${of('ada')}`, { roles: [] });
+    // A way through another provider is none while that one is disabled.
+    const other = { name: 'Other', issuer: 'https://other.town.example', clientId: 'x', enabled: false };
+    const { body: shut } = await server.local('POST', '/identity-providers', other);
+    const link = { issuer: other.issuer, subject: 'eva', provider: shut.id, account: of('eva') };
+    await server.database.db
+      .insertInto('identities')
+      .values({ ...link, created_at: new Date(server.now), last_used_at: null })
+      .execute();
     for (const tried of [
       await server.local('DELETE', `/identity-providers/${id}`),
       await server.local('PATCH', `/identity-providers/${id}`, { enabled: false }),

@@ -36,6 +36,17 @@ export function takeDoorToken(request: Request, response: Response): void {
   if (heldDoorToken(request) !== undefined) response.clearCookie(DOOR, options(request));
 }
 
+/** What a browser keeps to be known by at later log-ins, whoever they are of. */
+const DEVICE = 'bastide_device';
+const DEVICE_MS = 180 * 24 * 3_600_000;
+
+export const heldDeviceToken = (request: Request): string | undefined =>
+  /(?:^|;\s*)bastide_device=([\w-]{43})(?:;|$)/.exec(request.headers.cookie ?? '')?.[1];
+
+export function giveDeviceToken(request: Request, response: Response, token: string): void {
+  response.cookie(DEVICE, token, { ...options(request), maxAge: DEVICE_MS });
+}
+
 const options = (request: Request) => ({
   httpOnly: true,
   sameSite: 'lax' as const,

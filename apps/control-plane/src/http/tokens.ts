@@ -45,6 +45,7 @@ export const CONFIRM_SELF = Symbol('CONFIRM_SELF');
 export const FAILED_ADDRESSES = Symbol('FAILED_ADDRESSES');
 export const IDENTITY_PROVIDERS = Symbol('IDENTITY_PROVIDERS');
 export const PROVIDER_LOG_IN = Symbol('PROVIDER_LOG_IN');
+export const PROVIDER_LOG_OUT = Symbol('PROVIDER_LOG_OUT');
 export const DEVICE_LOG_IN = Symbol('DEVICE_LOG_IN');
 /** Where people reach the dashboard, as configured; undefined: as each request says. */
 export const PUBLIC_URL = Symbol('PUBLIC_URL');

@@ -13,8 +13,9 @@ import { EnvelopeSecretStore } from '../../src/adapters/secrets/envelope-secret-
 import { MasterKeyFile } from '../../src/adapters/secrets/master-key-file.js';
 import type { People } from '../../src/application/accounts/people.js';
 import { accounts } from '../../src/composition/accounts.js';
-import { CLOCK, CONFIG, DATABASE, NEW_ID, SECRETS } from '../../src/composition/tokens.js';
+import { CLOCK, CONFIG, DATABASE, NEW_ID, SECRETS, sha256 } from '../../src/composition/tokens.js';
 import type { AuditAct } from '../../src/domain/audit/audit-chain.js';
+import type { NotificationEvent } from '../../src/domain/notification/event.js';
 import { AccessGuard } from '../../src/http/access-guard.js';
 import { AuditInterceptor } from '../../src/http/acts.js';
 import { furnish } from '../../src/http/api.js';
@@ -165,6 +166,19 @@ export class AccountServer {
 
   person(via: Readonly<Record<string, string>> = {}): Person {
     return new Person(this.url, via);
+  }
+
+  /** As if many strangers, each from an address of their own, had guessed the password. */
+  async guessedOften(name: string): Promise<void> {
+    const at = new Date(this.now);
+    const row = { key: sha256(JSON.stringify(['name', name])), count: 500, last_at: at, previous_at: at };
+    await this.database.db.insertInto('login_failures').values(row).execute();
+  }
+
+  /** What people were told of an account. */
+  async news(kind: string): Promise<readonly NotificationEvent[]> {
+    const rows = await this.database.db.selectFrom('notification_events').select('body').orderBy('id').execute();
+    return rows.map(({ body }) => body).filter((event) => event.kind === kind);
   }
 
   /** Root on the machine. */

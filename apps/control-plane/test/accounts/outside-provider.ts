@@ -23,7 +23,10 @@ export const CLIENT = { id: 'bastide', secret: 'a secret that only the provider 
 export class OutsideProvider {
   issuer = '';
   signsIn: string | undefined;
+  /** Where it says that somebody signed out. */
+  logoutUri: string | undefined;
   readonly citizens = new Map<string, Citizen>();
+  #provider: any;
   #server: Server | undefined;
   #handle: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
 
@@ -33,6 +36,12 @@ export class OutsideProvider {
     this.#server = server;
     this.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     this.#serve(redirectUri(this.issuer), postLogoutUri);
+  }
+
+  /** Says that somebody signed out: everywhere, or of one session. */
+  async logOut(sub: string, sid?: string): Promise<void> {
+    const client = await this.#provider.Client.find(CLIENT.id);
+    await client.backchannelLogout(sub, sid);
   }
 
   async stop(): Promise<void> {
@@ -50,6 +59,8 @@ export class OutsideProvider {
           client_id: CLIENT.id,
           client_secret: CLIENT.secret,
           redirect_uris: [redirectUri],
+          backchannel_logout_uri: `${this.issuer}/said`,
+          backchannel_logout_session_required: true,
           ...(postLogoutUri ? { post_logout_redirect_uris: [postLogoutUri] } : {}),
         },
       ],
@@ -59,8 +70,10 @@ export class OutsideProvider {
         email: ['email', 'email_verified'],
         groups: ['groups'],
       },
+      // Its own one asks no addresses of this machine.
+      fetch: (url: URL, asked: object) => fetch(url, { ...asked, dispatcher: undefined } as RequestInit),
       cookies: { keys: ['only for tests'] },
-      features: { devInteractions: { enabled: false } },
+      features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
       interactions: { url: (_: unknown, { uid }: { uid: string }) => `/log-in/${uid}` },
       findAccount: (_: unknown, id: string) => ({ accountId: id, claims: () => ({ ...this.citizens.get(id) }) }),
       loadExistingGrant: async ({ oidc }: any) => {
@@ -70,8 +83,10 @@ export class OutsideProvider {
         return grant;
       },
     });
+    this.#provider = provider;
     const callback = provider.callback();
     this.#handle = (request, response) => {
+      if (request.url === '/said') return void this.#passOn(request, response);
       const path = /^\/log-in\/[\w-]+(\/as\/(\w+))?$/.exec(request.url ?? '');
       if (!path) return callback(request, response);
       const accountId = path[2] ?? this.signsIn;
@@ -84,5 +99,14 @@ export class OutsideProvider {
         .join('');
       response.setHeader('content-type', 'text/html').end(`<h1>Town sign-in</h1>${buttons}`);
     };
+  }
+
+  /** Clients are told their addresses at the start, and ours is known only later. */
+  async #passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const headers = { 'content-type': request.headers['content-type'] ?? '' };
+    const answer = await fetch(this.logoutUri ?? '', { method: 'POST', headers, body: Buffer.concat(parts) });
+    response.writeHead(answer.status).end();
   }
 }

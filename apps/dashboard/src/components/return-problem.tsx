@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 
 const KNOWN = [
   'auth.no_role',
+  'auth.no_groups',
   'auth.disabled',
   'auth.expired',
   'auth.provider_away',

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as oidc from 'openid-client';
 import type {
+  EndedOutside,
   ProviderAccess,
   ProviderClient,
   ProviderFinding,
@@ -9,6 +10,7 @@ import type {
 import type { OutsidePerson } from '../../domain/account/identity-provider.js';
 import { Refusal } from '../../domain/problem.js';
 import { guardedFetch } from './guarded-fetch.js';
+import { LogoutTokens, type ProviderKeys } from './logout-tokens.js';
 import { describeFault, providerProblem } from './provider-faults.js';
 
 /** Of one call to a provider. */
@@ -17,11 +19,14 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 interface Connection {
   readonly config: oidc.Configuration;
+  readonly fetch: (url: string, init: object) => Promise<Response>;
   readonly close: () => Promise<void>;
 }
 
 /** OpenID Connect by openid-client. What a provider says of itself is asked anew at each sign-in: keys and addresses change. */
 export class OpenidProviderClient implements ProviderClient {
+  readonly #logouts = new LogoutTokens((access) => this.#keysOf(access));
+
   async begin(access: ProviderAccess, { redirectUri, state, nonce, verifier }: SignIn): Promise<string> {
     return await this.#with(access, async ({ config }) => {
       const url = oidc.buildAuthorizationUrl(config, {
@@ -54,7 +59,9 @@ export class OpenidProviderClient implements ProviderClient {
       const more = config.serverMetadata().userinfo_endpoint
         ? await oidc.fetchUserInfo(config, tokens.access_token, identity.sub)
         : {};
-      return toPerson({ ...identity, ...more }, identity.iss, identity.sub, access.groupsClaim);
+      const person = toPerson({ ...identity, ...more }, identity.iss, identity.sub, access.groupsClaim);
+      const sid = identity['sid'];
+      return typeof sid === 'string' && sid.length <= 255 ? { ...person, session: sid } : person;
     });
   }
 
@@ -64,6 +71,20 @@ export class OpenidProviderClient implements ProviderClient {
       const url = oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: returnTo });
       this.#checkFrontChannel(url, access);
       return url.href;
+    });
+  }
+
+  readLogout(access: ProviderAccess, token: string): Promise<EndedOutside> {
+    return this.#logouts.read(access, token);
+  }
+
+  #keysOf(access: ProviderAccess): Promise<ProviderKeys> {
+    return this.#with(access, async ({ config, fetch }) => {
+      const { issuer, jwks_uri: address } = config.serverMetadata();
+      if (!address) throw new Error('the provider names no address of its keys');
+      const answer = await fetch(address, { signal: AbortSignal.timeout(CALL_S * 1000) });
+      if (!answer.ok) throw new Error(`the provider's keys answer HTTP ${answer.status}`);
+      return { issuer, keys: (await answer.json()) as ProviderKeys['keys'] };
     });
   }
 
@@ -137,7 +158,7 @@ export class OpenidProviderClient implements ProviderClient {
       const ways = found.serverMetadata().token_endpoint_auth_methods_supported;
       // Basic is what a provider takes that does not say otherwise (OpenID Connect Discovery §3).
       const posts = clientSecret !== undefined && ways?.includes('client_secret_post') === true;
-      if (!posts || ways?.includes('client_secret_basic')) return { config: found, close: guarded.close };
+      if (!posts || ways?.includes('client_secret_basic')) return { config: found, ...guarded };
       const config = new oidc.Configuration(
         found.serverMetadata(),
         access.clientId,
@@ -147,7 +168,7 @@ export class OpenidProviderClient implements ProviderClient {
       config[oidc.customFetch] = guarded.fetch as oidc.CustomFetch;
       config.timeout = CALL_S;
       if (issuer.protocol === 'http:' && loopback) oidc.allowInsecureRequests(config);
-      return { config, close: guarded.close };
+      return { config, ...guarded };
     } catch (error) {
       await guarded.close();
       throw error;
@@ -195,7 +216,9 @@ function toPerson(
     ...(displayName === undefined ? {} : { displayName }),
     // An address that the provider itself does not vouch for is none.
     ...(email === undefined || claims['email_verified'] === false ? {} : { email }),
-    groups: list.filter((one): one is string => typeof one === 'string').slice(0, 1000),
+    ...(groups === undefined || groups === null
+      ? {}
+      : { groups: list.filter((one): one is string => typeof one === 'string').slice(0, 1000) }),
   };
 }
 

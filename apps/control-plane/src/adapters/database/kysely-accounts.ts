@@ -3,6 +3,7 @@ import type { AccountChanges, AccountStore } from '../../application/accounts/ac
 import { type Account, isChiefAdmin } from '../../domain/account/account.js';
 import { type Database, reach } from './database.js';
 import type { AccountsTable, Tables } from './schema.js';
+import { countWaysIn } from './ways-in.js';
 
 /** Of all changes that could end the last admin, or make a second first one, one at a time (any constant does). */
 export const CHIEF_LOCK = 4_711_001;
@@ -114,9 +115,11 @@ export class KyselyAccounts implements AccountStore {
   }
 }
 
+/** Somebody whose provider is gone or disabled may be an admin by name, and still nobody who can log in. */
 async function isLast(tx: Transaction<Tables>, id: string): Promise<boolean> {
   const others = await tx.selectFrom('accounts').selectAll().where('id', '!=', id).execute();
-  return !others.map(toAccount).some(isChiefAdmin);
+  for (const other of others) if (isChiefAdmin(toAccount(other)) && (await countWaysIn(tx, other.id)) > 0) return false;
+  return true;
 }
 
 export const toAccountRow = (account: Account, passwordHash: string | undefined) => ({

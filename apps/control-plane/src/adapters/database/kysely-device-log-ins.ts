@@ -1,4 +1,4 @@
-import type { DeviceLogInRow, DeviceLogInStore } from '../../application/accounts/device-log-in.js';
+import type { ConfirmedDevice, DeviceLogInRow, DeviceLogInStore } from '../../application/accounts/device-log-in.js';
 import type { Instant } from '../../domain/ids.js';
 import { type Database, reach } from './database.js';
 
@@ -20,6 +20,8 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
           created_at: new Date(row.createdAt),
           expires_at: new Date(row.expiresAt),
           account: null,
+          provider: null,
+          provider_session: null,
         })
         .execute();
     });
@@ -40,16 +42,33 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
         userAgent: row.user_agent,
         createdAt: row.created_at.getTime(),
         expiresAt: row.expires_at.getTime(),
-        ...(row.account === null ? {} : { accountId: row.account }),
+        ...(row.account === null ? {} : { confirmed: toConfirmed(row.account, row) }),
       }
     );
   }
 
-  async confirm(user_code_hash: string, account: string, now: Instant): Promise<boolean> {
+  async waiting(address: string, now: Instant): Promise<number> {
+    const row = await reach(() =>
+      this.database.db
+        .selectFrom('device_log_ins')
+        .select((is) => is.fn.countAll<string>().as('count'))
+        .where('address', '=', address)
+        .where('account', 'is', null)
+        .where('expires_at', '>', new Date(now))
+        .executeTakeFirstOrThrow(),
+    );
+    return Number(row.count);
+  }
+
+  async confirm(user_code_hash: string, by: ConfirmedDevice, now: Instant): Promise<boolean> {
     const { numUpdatedRows } = await reach(() =>
       this.database.db
         .updateTable('device_log_ins')
-        .set({ account })
+        .set({
+          account: by.accountId,
+          provider: by.provider ?? null,
+          provider_session: by.providerSession ?? null,
+        })
         .where('user_code_hash', '=', user_code_hash)
         .where('account', 'is', null)
         .where('expires_at', '>', new Date(now))
@@ -69,7 +88,7 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
     return numDeletedRows > 0n;
   }
 
-  async take(hash: string, now: Instant): Promise<{ accountId: string } | 'waiting' | undefined> {
+  async take(hash: string, now: Instant): Promise<ConfirmedDevice | 'waiting' | undefined> {
     const { db } = this.database;
     return await reach(async () => {
       const taken = await db
@@ -77,9 +96,9 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
         .where('hash', '=', hash)
         .where('account', 'is not', null)
         .where('expires_at', '>', new Date(now))
-        .returning('account')
+        .returning(['account', 'provider', 'provider_session'])
         .executeTakeFirst();
-      if (taken?.account) return { accountId: taken.account };
+      if (taken?.account) return toConfirmed(taken.account, taken);
       const waits = await db
         .selectFrom('device_log_ins')
         .select('hash')
@@ -90,3 +109,12 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
     });
   }
 }
+
+const toConfirmed = (
+  accountId: string,
+  row: { readonly provider: string | null; readonly provider_session: string | null },
+): ConfirmedDevice => ({
+  accountId,
+  ...(row.provider === null ? {} : { provider: row.provider }),
+  ...(row.provider_session === null ? {} : { providerSession: row.provider_session }),
+});

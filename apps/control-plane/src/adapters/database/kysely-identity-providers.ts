@@ -12,15 +12,17 @@ import { countWaysIn } from './ways-in.js';
 export class KyselyIdentityProviders implements IdentityProviderStore {
   constructor(private readonly database: Pick<Database, 'db'>) {}
 
-  async put(provider: IdentityProvider): Promise<void> {
+  put(provider: IdentityProvider): Promise<'done' | 'last_admin'> {
     const body = JSON.stringify(provider);
-    await reach(() =>
-      this.database.db
+    return this.#alone(async (tx) => {
+      if (!provider.enabled && !(await isSpare(tx, provider.id))) return 'last_admin';
+      await tx
         .insertInto('identity_providers')
         .values({ id: provider.id, created_at: new Date(provider.createdAt), body })
         .onConflict((conflict) => conflict.column('id').doUpdateSet({ body }))
-        .execute(),
-    );
+        .execute();
+      return 'done';
+    });
   }
 
   async get(id: string): Promise<IdentityProvider | undefined> {
@@ -38,18 +40,13 @@ export class KyselyIdentityProviders implements IdentityProviderStore {
   }
 
   remove(id: string): Promise<'done' | 'unknown' | 'last_admin'> {
-    return reach(() =>
-      this.database.db.transaction().execute(async (tx) => {
-        await sql`select pg_advisory_xact_lock(${CHIEF_LOCK})`.execute(tx);
-        if (!(await isSpare(tx, id))) return 'last_admin';
-        const { numDeletedRows } = await tx.deleteFrom('identity_providers').where('id', '=', id).executeTakeFirst();
-        return numDeletedRows > 0n ? 'done' : 'unknown';
-      }),
-    );
-  }
-
-  isSpare(id: string): Promise<boolean> {
-    return reach(() => this.database.db.transaction().execute((tx) => isSpare(tx, id)));
+    return this.#alone(async (tx) => {
+      if (!(await isSpare(tx, id))) return 'last_admin';
+      const { numDeletedRows } = await tx.deleteFrom('identity_providers').where('id', '=', id).executeTakeFirst();
+      // In the same transaction: nobody stays signed in through a provider that is gone.
+      await tx.deleteFrom('sessions').where('provider', '=', id).execute();
+      return numDeletedRows > 0n ? 'done' : 'unknown';
+    });
   }
 
   async findIdentity(issuer: string, subject: string): Promise<{ identity: Identity; account: Account } | undefined> {
@@ -122,6 +119,16 @@ export class KyselyIdentityProviders implements IdentityProviderStore {
       }),
     );
   }
+
+  /** Of all that could end the last way in of the last admin, one at a time. */
+  #alone<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return reach(() =>
+      this.database.db.transaction().execute(async (tx) => {
+        await sql`select pg_advisory_xact_lock(${CHIEF_LOCK})`.execute(tx);
+        return await work(tx);
+      }),
+    );
+  }
 }
 
 class Taken extends Error {}
@@ -139,19 +146,8 @@ async function insertIdentity(tx: Transaction<Tables>, identity: Identity): Prom
 /** Whether an admin of all sites has a way in that is not this provider. Without any admin there is nothing to keep. */
 async function isSpare(tx: Transaction<Tables>, provider: string): Promise<boolean> {
   const chiefs = (await tx.selectFrom('accounts').selectAll().execute()).filter((row) => isChiefAdmin(toAccount(row)));
-  if (chiefs.length === 0) return true;
-  for (const chief of chiefs) {
-    if (chief.password_hash !== null) return true;
-    const key = await tx.selectFrom('passkeys').select('id').where('account', '=', chief.id).executeTakeFirst();
-    const link = await tx
-      .selectFrom('identities')
-      .select('subject')
-      .where('account', '=', chief.id)
-      .where('provider', '!=', provider)
-      .executeTakeFirst();
-    if (key || link) return true;
-  }
-  return false;
+  for (const chief of chiefs) if ((await countWaysIn(tx, chief.id, provider)) > 0) return true;
+  return chiefs.length === 0;
 }
 
 const toIdentity = (row: Selectable<IdentitiesTable>): Identity => ({

@@ -120,6 +120,56 @@ describe('the outbox of notifications on PostgreSQL', () => {
     ]);
   });
 
+  it('what is about a person goes to their own address too, in their language, once, over the first mail server', async () => {
+    const mail = (recipients: readonly string[]): NotificationTarget['route'] => ({
+      kind: 'mail',
+      host: 'mail.test',
+      port: 587,
+      security: 'starttls',
+      sender: 'bastide@test',
+      recipients,
+    });
+    await target({ route: mail(['later@test']), createdAt: now + 1 });
+    const first = await target({
+      route: mail(['office@test']),
+      filter: { severity: 'error', sites: [], kinds: [] },
+      createdAt: now - 1,
+    });
+    const about = (email: string) =>
+      event({
+        kind: 'new-device',
+        facts: { account: 'eva', address: '192.0.2.7', program: 'Firefox' },
+        person: { email, language: 'de' },
+      });
+    await inlet.record([about('eva@test'), about('later@test'), about('x@test, y@test'), about('eva@test')]);
+    now += GATHER_MS;
+    await deliver();
+    const letters = messenger.received.map(({ subject }, at) => ({ subject, to: messenger.recipients[at] }));
+    expect(letters).toHaveLength(2);
+    expect(letters).toEqual(
+      expect.arrayContaining([
+        { subject: '[Bastide] Warnung: 2 Ereignisse', to: ['eva@test'] },
+        { subject: '[Bastide] warning: 4 events', to: ['later@test'] },
+      ]),
+    );
+    expect(await outbox.deliveries({ target: first.id, limit: 9 })).toMatchObject([{ recipient: 'eva@test' }]);
+  });
+
+  it('an address that takes no mail does not make the office’s target look broken', async () => {
+    const route = { host: 'mail.test', port: 25, sender: 'a@test', recipients: ['office@test'] } as const;
+    await target({
+      route: { kind: 'mail', security: 'none', ...route },
+      filter: { severity: 'error', sites: [], kinds: [] },
+    });
+    await inlet.record([event({ kind: 'new-device', facts: { account: 'eva' }, person: { email: 'eva@test' } })]);
+    now += GATHER_MS;
+    messenger.behaviour = 'refuses';
+    await deliver();
+    now += GIVE_UP_MS;
+    await deliver();
+    expect(await outbox.failingTargets()).toBe(0);
+  });
+
   it('tells each target what it wants to hear, and one that is paused nothing', async () => {
     const all = await target();
     const grave = await target({ filter: { severity: 'error', sites: [], kinds: [] } });

@@ -3,7 +3,7 @@ import type { Outbox } from '../../application/notifications/notification-store.
 import type { Instant } from '../../domain/ids.js';
 import { type Delivery, isTimeForMessage } from '../../domain/notification/delivery.js';
 import type { NotificationEvent } from '../../domain/notification/event.js';
-import { wants } from '../../domain/notification/target.js';
+import { type NotificationTarget, postOffice, wants } from '../../domain/notification/target.js';
 import { type Database, reach } from './database.js';
 import { toTarget } from './kysely-notification-targets.js';
 import type { NotificationDeliveriesTable } from './schema.js';
@@ -37,11 +37,13 @@ export class KyselyOutbox implements Outbox {
       if (events.length === 0) return 0;
       // Locked against removal until the entries are written.
       const targets = (await tx.selectFrom('notification_targets').selectAll().forKeyShare().execute()).map(toTarget);
-      const entries = events.flatMap((event) =>
-        targets
-          .filter((target) => wants(target, event.body))
-          .map((target) => ({ target: target.id, event: event.id, delivery: null })),
-      );
+      const entries = events.flatMap((event) => {
+        const wanting = targets.filter((target) => wants(target, event.body));
+        return [
+          ...wanting.map((target) => ({ target: target.id, event: event.id, delivery: null, recipient: '' })),
+          ...personal(event.body, targets, wanting).map((to) => ({ ...to, event: event.id, delivery: null })),
+        ];
+      });
       if (entries.length > 0)
         await tx
           .insertInto('notification_entries')
@@ -68,25 +70,27 @@ export class KyselyOutbox implements Outbox {
         .selectFrom('notification_entries as n')
         .innerJoin('notification_events as e', 'e.id', 'n.event')
         .where('n.delivery', 'is', null)
-        .groupBy('n.target')
+        .groupBy(['n.target', 'n.recipient'])
         .select((select) => [
           'n.target',
+          'n.recipient',
           select.fn.min('e.at').as('oldest'),
           select
             .selectFrom('notification_deliveries as d')
             .whereRef('d.target', '=', 'n.target')
+            .whereRef('d.recipient', '=', 'n.recipient')
             .select((inner) => inner.fn.max('d.created_at').as('last'))
             .as('last'),
         ])
         .execute(),
     );
-    for (const { target, oldest, last } of waiting) {
+    for (const { target, recipient, oldest, last } of waiting) {
       if (!isTimeForMessage(oldest.getTime(), last?.getTime(), now)) continue;
-      await reach(() => this.#makeMessage(target, now, last, newId()));
+      await reach(() => this.#makeMessage({ target, recipient }, now, last, newId()));
     }
   }
 
-  #makeMessage(target: string, now: Instant, last: Date | null, id: string): Promise<void> {
+  #makeMessage({ target, recipient }: Addressee, now: Instant, last: Date | null, id: string): Promise<void> {
     return this.database.db.transaction().execute(async (tx) => {
       // One at a time for each target: the second one sees that a message was made meanwhile.
       await tx.selectFrom('notification_targets').select('id').where('id', '=', target).forNoKeyUpdate().execute();
@@ -94,17 +98,19 @@ export class KyselyOutbox implements Outbox {
         .selectFrom('notification_deliveries')
         .select((select) => select.fn.max('created_at').as('at'))
         .where('target', '=', target)
+        .where('recipient', '=', recipient)
         .executeTakeFirst();
       if ((newest?.at?.getTime() ?? 0) !== (last?.getTime() ?? 0)) return;
       const at = new Date(now);
       await tx
         .insertInto('notification_deliveries')
-        .values({ id, target, state: 'open', created_at: at, next_at: at })
+        .values({ id, target, recipient, state: 'open', created_at: at, next_at: at })
         .execute();
       await tx
         .updateTable('notification_entries')
         .set({ delivery: id })
         .where('target', '=', target)
+        .where('recipient', '=', recipient)
         .where('delivery', 'is', null)
         .execute();
     });
@@ -168,7 +174,7 @@ export class KyselyOutbox implements Outbox {
         select count(*)::int as count from notification_targets t
         where not (t.body->>'paused')::boolean and (
           select d.state from notification_deliveries d
-          where d.target = t.id and d.state <> 'open' order by d.created_at desc, d.id desc limit 1) = 'given-up'`.execute(
+          where d.target = t.id and d.recipient = '' and d.state <> 'open' order by d.created_at desc, d.id desc limit 1) = 'given-up'`.execute(
         this.database.db,
       ),
     );
@@ -210,6 +216,7 @@ export class KyselyOutbox implements Outbox {
     return rows.map((row) => ({
       id: row.id,
       target: row.target,
+      ...(row.recipient === '' ? {} : { recipient: row.recipient }),
       events: events.get(row.id) ?? [],
       state: row.state,
       createdAt: row.created_at.getTime(),
@@ -220,4 +227,24 @@ export class KyselyOutbox implements Outbox {
       ...(row.remedy === null ? {} : { remedy: row.remedy }),
     }));
   }
+}
+
+const ONE_ADDRESS = /^[^\s@,;:<>"()[\]\\]+@[^\s@,;:<>"()[\]\\]+$/;
+
+interface Addressee {
+  readonly target: string;
+  readonly recipient: string;
+}
+
+/** Whom an event is told to in person: nobody, where no mail server is known or a target tells them already. */
+function personal(
+  { person }: NotificationEvent,
+  targets: readonly NotificationTarget[],
+  wanting: readonly NotificationTarget[],
+): readonly Addressee[] {
+  const post = person && postOffice(targets);
+  // What a provider says of somebody may be no address at all, or several.
+  if (!post || !ONE_ADDRESS.test(person.email)) return [];
+  const told = wanting.some(({ route }) => route.kind === 'mail' && route.recipients.includes(person.email));
+  return told ? [] : [{ target: post.id, recipient: person.email }];
 }

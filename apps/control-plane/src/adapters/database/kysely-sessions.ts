@@ -12,7 +12,15 @@ export class KyselySessions implements SessionStore {
 
   async insert(session: Session, hash: string): Promise<void> {
     const { id, accountId, address, userAgent } = session;
-    const row = { id, account: accountId, hash, address, user_agent: userAgent, provider: session.provider ?? null };
+    const row = {
+      id,
+      account: accountId,
+      hash,
+      address,
+      user_agent: userAgent,
+      provider: session.provider ?? null,
+      provider_session: session.providerSession ?? null,
+    };
     const times = {
       created_at: new Date(session.createdAt),
       last_seen_at: new Date(session.lastSeenAt),
@@ -81,6 +89,27 @@ export class KyselySessions implements SessionStore {
     await reach(() => db.deleteFrom('sessions').where('provider', '=', provider).execute());
   }
 
+  async removeEndedOutside(
+    provider: string,
+    before: Instant,
+    { accountId, session }: { readonly accountId?: string; readonly session?: string },
+  ): Promise<number> {
+    let ended = this.database.db
+      .deleteFrom('sessions')
+      .where('provider', '=', provider)
+      .where('created_at', '<=', new Date(before));
+    if (accountId !== undefined) ended = ended.where('account', '=', accountId);
+    if (session !== undefined)
+      ended = ended.where((is) =>
+        is.or([
+          is('provider_session', '=', session),
+          ...(accountId === undefined ? [] : [is('provider_session', 'is', null)]),
+        ]),
+      );
+    const { numDeletedRows } = await reach(() => ended.executeTakeFirst());
+    return Number(numDeletedRows);
+  }
+
   async sweep(at: Instant, idleSince: Instant): Promise<void> {
     await reach(() =>
       this.database.db
@@ -101,4 +130,5 @@ const toSession = (row: Selectable<SessionsTable>): Session => ({
   userAgent: row.user_agent,
   confirmedAt: row.confirmed_at.getTime(),
   ...(row.provider === null ? {} : { provider: row.provider }),
+  ...(row.provider_session === null ? {} : { providerSession: row.provider_session }),
 });

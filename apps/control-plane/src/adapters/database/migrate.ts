@@ -13,6 +13,7 @@ import { ignoredDrift } from './migrations/0040-ignored-drift.js';
 import { runAddress } from './migrations/0041-run-address.js';
 import { archivedStacks } from './migrations/0042-archived-stacks.js';
 import { begunGuests } from './migrations/0043-begun-guests.js';
+import { knownDevices } from './migrations/0044-known-devices.js';
 import type { Tables } from './schema.js';
 
 /** In order; only ever added to. A released one is never changed. */
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0041-run-address': runAddress,
   '0042-archived-stacks': archivedStacks,
   '0043-begun-guests': begunGuests,
+  '0044-known-devices': knownDevices,
 };
 
 /**

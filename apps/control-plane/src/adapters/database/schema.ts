@@ -226,6 +226,7 @@ export interface SessionsTable {
   user_agent: string;
   confirmed_at: Time;
   provider: string | null;
+  provider_session: string | null;
 }
 
 export interface LoginFailuresTable {
@@ -292,6 +293,15 @@ export interface DeviceLogInsTable {
   created_at: Time;
   expires_at: Time;
   account: string | null;
+  provider: string | null;
+  provider_session: string | null;
+}
+
+export interface KnownDevicesTable {
+  account: string;
+  /** Hash of what tells the device. */
+  mark: string;
+  last_seen_at: Time;
 }
 
 export interface ChecksTable {
@@ -342,6 +352,8 @@ export interface NotificationEntriesTable {
   event: string;
   /** Null: waits to become part of a message. */
   delivery: string | null;
+  /** A person's address; empty: whoever the target names. */
+  recipient: Generated<string>;
 }
 
 export interface NotificationDeliveriesTable {
@@ -354,6 +366,7 @@ export interface NotificationDeliveriesTable {
   ended_at: OptionalTime;
   answer: string | null;
   remedy: string | null;
+  recipient: Generated<string>;
 }
 
 export interface NotificationMemoryTable {
@@ -398,6 +411,7 @@ export interface Tables {
   identity_providers: IdentityProvidersTable;
   identities: IdentitiesTable;
   device_log_ins: DeviceLogInsTable;
+  known_devices: KnownDevicesTable;
   login_failures: LoginFailuresTable;
   one_time_codes: OneTimeCodesTable;
   recovery_codes: RecoveryCodesTable;

@@ -6,10 +6,12 @@ import type { MailRoute, WebhookRoute } from '../../domain/notification/target.j
 /** Takes messages into memory. `behaviour` is what its receiver does from now on. */
 export class FakeMessenger implements Messenger<MailRoute>, Messenger<WebhookRoute> {
   readonly received: Message[] = [];
+  /** Of each message that was received: whom its mail was to. */
+  readonly recipients: (readonly string[])[] = [];
   behaviour: 'takes' | 'refuses' | 'hangs' | 'away' = 'takes';
 
   async send(
-    _route: MailRoute | WebhookRoute,
+    route: MailRoute | WebhookRoute,
     _secret: string | undefined,
     message: Message,
     signal: AbortSignal,
@@ -21,6 +23,7 @@ export class FakeMessenger implements Messenger<MailRoute>, Messenger<WebhookRou
     }
     if (this.behaviour === 'refuses') return { ok: false, answer: '550 no', remedy: 'Ask it why.' };
     this.received.push(message);
+    this.recipients.push(route.kind === 'mail' ? route.recipients : []);
     return { ok: true, answer: '250 yes' };
   }
 }

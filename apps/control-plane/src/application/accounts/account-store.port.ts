@@ -43,6 +43,8 @@ export interface Session {
   readonly confirmedAt: Instant;
   /** The identity provider it was opened through. */
   readonly provider?: string;
+  /** The provider's own name of the session there. */
+  readonly providerSession?: string;
 }
 
 export interface SessionStore {
@@ -58,6 +60,15 @@ export interface SessionStore {
   removeAll(accountId: string, keep?: string): Promise<void>;
   /** All that were opened through an identity provider. */
   removeOfProvider(provider: string): Promise<void>;
+  /**
+   * Those of a provider that began before `before`: of an account, of a session there, or of both. Where it is not known to
+   * which session there one belongs, the account is enough. Answers how many.
+   */
+  removeEndedOutside(
+    provider: string,
+    before: Instant,
+    of: { readonly accountId?: string; readonly session?: string },
+  ): Promise<number>;
   /** Forgets sessions that ended before `at`. */
   sweep(at: Instant, idleSince: Instant): Promise<void>;
 }

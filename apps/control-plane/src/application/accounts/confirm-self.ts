@@ -6,7 +6,7 @@ import type { Attempts } from './attempts.js';
 import type { PasskeyPlace } from './passkey.port.js';
 import type { Passkeys } from './passkeys.js';
 import type { People } from './people.js';
-import type { OpenSession, Sessions } from './sessions.js';
+import type { OpenSession, Origin, Sessions } from './sessions.js';
 
 const FRESH_MS = 10 * 60_000;
 
@@ -44,9 +44,15 @@ export class ConfirmSelf {
     });
   }
 
-  async byPassword({ session, account }: OpenSession, password: string, address: string): Promise<void> {
-    const attempt = await this.attempts.begin(address, account.name);
-    await this.people.provePassword(account, password, 'password');
+  /** `field`: of the form, for the finding. */
+  async byPassword(
+    { session, account }: OpenSession,
+    password: string,
+    origin: Origin,
+    field = 'password',
+  ): Promise<void> {
+    const attempt = await this.attempts.begin(origin, account.name);
+    await this.people.provePassword(account, password, field);
     await attempt.succeeded();
     await this.sessions.confirmed(session.id);
   }
@@ -59,9 +65,9 @@ export class ConfirmSelf {
     { session, account }: OpenSession,
     response: JsonObject,
     place: PasskeyPlace,
-    address: string,
+    origin: Origin,
   ): Promise<void> {
-    const attempt = await this.attempts.begin(address, account.name);
+    const attempt = await this.attempts.begin(origin, account.name, { guessable: false });
     if (!(await this.passkeys.verify('passkey-confirm', session.id, place, response, account))) {
       throw new Refusal({
         code: 'auth.wrong',

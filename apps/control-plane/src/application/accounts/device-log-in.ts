@@ -3,7 +3,7 @@ import type { Instant } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
 import type { SecretSource } from '../secrets/secret-store.port.js';
-import type { AccountStore } from './account-store.port.js';
+import type { AccountStore, Session } from './account-store.port.js';
 import type { Attempts } from './attempts.js';
 import type { OpenSession, Origin, Sessions } from './sessions.js';
 
@@ -11,22 +11,28 @@ import type { OpenSession, Origin, Sessions } from './sessions.js';
 export interface DeviceLogInRow extends Origin {
   readonly createdAt: Instant;
   readonly expiresAt: Instant;
-  /** Who confirmed it. */
-  readonly accountId?: string;
+  readonly confirmed?: ConfirmedDevice;
 }
+
+/** Who confirmed it, and where the session that they did it with comes from. */
+export interface ConfirmedDevice extends Pick<Session, 'accountId' | 'provider' | 'providerSession'> {}
 
 export interface DeviceLogInStore {
   /** Forgets those that ended before `now`. */
   insert(row: DeviceLogInRow, hash: string, userCodeHash: string, now: Instant): Promise<void>;
   findByUserCode(userCodeHash: string, now: Instant): Promise<DeviceLogInRow | undefined>;
   /** Confirms one that nobody has confirmed; false when there is none. */
-  confirm(userCodeHash: string, accountId: string, now: Instant): Promise<boolean>;
+  confirm(userCodeHash: string, by: ConfirmedDevice, now: Instant): Promise<boolean>;
+  /** How many wait that began at this address. */
+  waiting(address: string, now: Instant): Promise<number>;
   refuse(userCodeHash: string): Promise<boolean>;
   /** `waiting` while nobody has confirmed it; a confirmed one is taken away. */
-  take(hash: string, now: Instant): Promise<{ readonly accountId: string } | 'waiting' | undefined>;
+  take(hash: string, now: Instant): Promise<ConfirmedDevice | 'waiting' | undefined>;
 }
 
 const VALID_MS = 10 * 60_000;
+/** Nobody has to be anybody to begin one, and each is a row in the audit. */
+const MOST_WAITING = 30;
 /** No vowels and nothing that looks like something else (RFC 8628 §6.1). */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
@@ -44,6 +50,7 @@ export class DeviceLogIn {
 
   async begin(origin: Origin): Promise<{ deviceCode: string; userCode: string; expiresAt: Instant }> {
     const now = this.clock.now();
+    if ((await this.store.waiting(origin.address, now)) >= MOST_WAITING) throw tooMany();
     const deviceCode = this.random.generate({ length: 43, alphabet: 'base64url' });
     // 256 is no multiple of 20, but what is too large is drawn again: every letter is as likely as any other.
     let letters = '';
@@ -58,18 +65,19 @@ export class DeviceLogIn {
   }
 
   /** What a person is about to let in. Guessed codes count like wrong passwords. */
-  async show(userCode: string, account: Account, address: string): Promise<DeviceLogInRow> {
-    const attempt = await this.attempts.begin(address, account.name);
+  async show(userCode: string, account: Account, origin: Origin): Promise<DeviceLogInRow> {
+    const attempt = await this.attempts.begin(origin, account.name);
     const row = await this.store.findByUserCode(this.#userCodeHash(userCode), this.clock.now());
-    if (!row || row.accountId !== undefined) throw unknownCode();
+    if (!row || row.confirmed) throw unknownCode();
     await attempt.takenBack();
     return row;
   }
 
-  async answer(userCode: string, account: Account, address: string, yes: boolean): Promise<void> {
-    const attempt = await this.attempts.begin(address, account.name);
+  /** Whoever confirms has just proven who they are: a terminal is one more way in. */
+  async answer(userCode: string, { account, session }: OpenSession, origin: Origin, yes: boolean): Promise<void> {
+    const attempt = await this.attempts.begin(origin, account.name);
     const hash = this.#userCodeHash(userCode);
-    const done = yes ? await this.store.confirm(hash, account.id, this.clock.now()) : await this.store.refuse(hash);
+    const done = yes ? await this.store.confirm(hash, session, this.clock.now()) : await this.store.refuse(hash);
     if (!done) throw unknownCode();
     await attempt.takenBack();
   }
@@ -94,13 +102,22 @@ export class DeviceLogIn {
         remedy: 'Begin again.',
       });
     }
-    return await this.sessions.open(account, origin);
+    return await this.sessions.open(account, origin, { ...taken, unproven: true });
   }
 
   #userCodeHash(code: string): string {
     return this.sha256(`device ${code.toUpperCase().replace(/[^A-Z]/g, '')}`);
   }
 }
+
+const tooMany = (): Refusal =>
+  new Refusal({
+    code: 'auth.throttled',
+    subject: 'log-in',
+    message: `${MOST_WAITING} log-ins that began at your address wait to be confirmed.`,
+    remedy: 'Confirm or refuse one of them, or wait ten minutes.',
+    details: { retryAfterMs: VALID_MS },
+  });
 
 const unknownCode = (): Refusal =>
   new Refusal({

@@ -13,8 +13,8 @@ export interface Identity {
 }
 
 export interface IdentityProviderStore {
-  /** Inserts or replaces. */
-  put(provider: IdentityProvider): Promise<void>;
+  /** Inserts or replaces. `last_admin`: it is to be disabled, and no admin of all sites could log in any more; nothing is changed. */
+  put(provider: IdentityProvider): Promise<'done' | 'last_admin'>;
   get(id: string): Promise<IdentityProvider | undefined>;
   /** Oldest first. */
   list(): Promise<readonly IdentityProvider[]>;
@@ -23,8 +23,6 @@ export interface IdentityProviderStore {
    * could log in any more; nothing is removed.
    */
   remove(id: string): Promise<'done' | 'unknown' | 'last_admin'>;
-  /** Whether an admin of all sites could log in without the provider. */
-  isSpare(id: string): Promise<boolean>;
 
   findIdentity(
     issuer: string,
@@ -57,6 +55,15 @@ export interface ProviderFinding {
   readonly remedy?: string;
 }
 
+/** Somebody, or one of their sessions, is signed out at the provider since `at`. At least one of both is said. */
+export interface EndedOutside {
+  readonly issuer: string;
+  readonly subject?: string;
+  /** The provider's own name of the session (`sid`). */
+  readonly session?: string;
+  readonly at: Instant;
+}
+
 /** One sign-in at a provider; `verifier` (PKCE), `nonce` and `state` are the caller's. */
 export interface SignIn {
   readonly redirectUri: string;
@@ -76,6 +83,8 @@ export interface ProviderClient {
   finish(access: ProviderAccess, signIn: SignIn, answer: URLSearchParams): Promise<OutsidePerson>;
   /** Where the browser is sent to be signed out there too; undefined where the provider does not offer it. */
   endSession(access: ProviderAccess, returnTo: string): Promise<string | undefined>;
+  /** What a logout token says, checked. Fails with `request.invalid` as well. */
+  readLogout(access: ProviderAccess, token: string): Promise<EndedOutside>;
   /** Everything that can be told without a person, each fault with its remedy. */
   test(access: ProviderAccess, redirectUri: string): Promise<readonly ProviderFinding[]>;
 }

@@ -103,9 +103,8 @@ export class IdentityProviders {
     if (provider.issuer !== before.issuer && before.stack !== undefined)
       throw invalid('issuer', 'is that of the stack');
     await this.#check(provider);
-    if (before.enabled && !provider.enabled && !(await this.store.isSpare(id))) throw lastAdmin(before.name);
+    if ((await this.store.put(provider)) === 'last_admin') throw lastAdmin(before.name);
     if (clientSecret) await this.secrets.put(secretName(id), clientSecret);
-    await this.store.put(provider);
     if (!provider.enabled) await this.sessions.closeThroughProvider(id);
     return provider;
   }

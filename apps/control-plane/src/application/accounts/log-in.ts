@@ -4,7 +4,6 @@ import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
 import type { AccountStore, PasswordHasher, Session } from './account-store.port.js';
 import type { Attempt, Attempts } from './attempts.js';
-
 import type { PasskeyPlace } from './passkey.port.js';
 import type { Passkeys } from './passkeys.js';
 import type { Factors, SecondFactors } from './second-factors.js';
@@ -49,7 +48,7 @@ export class LogIn {
    */
   async open(given: Credentials, door: Door, before?: Session): Promise<OpenSession> {
     const typed = given.name.trim().toLowerCase();
-    const attempt = await this.#begin(door.address, typed);
+    const attempt = await this.#begin(door, typed);
     const found = await this.accounts.find(typed);
     // Somebody unknown costs as much time as somebody known.
     this.#decoy ??= this.passwords.hash('nobody has this password');
@@ -70,7 +69,7 @@ export class LogIn {
       if (!answered) throw wrong();
     }
     await attempt.succeeded();
-    return await this.sessions.open(account, door, before);
+    return await this.sessions.open(account, door, { instead: before });
   }
 
   /** What a browser needs to ask for a passkey of whoever sits there. */
@@ -85,11 +84,11 @@ export class LogIn {
     before?: Session,
   ): Promise<OpenSession> {
     const claimed = await this.passkeys.claimed(response);
-    const attempt = await this.#begin(door.address, claimed?.name);
+    const attempt = await this.#begin(door, claimed?.name, { guessable: false });
     const account = await this.passkeys.verify('passkey-sign-in', door.holder, door.place, response);
     if (!account || account.disabled) throw wrong();
     await attempt.succeeded();
-    return await this.sessions.open(account, door, before);
+    return await this.sessions.open(account, door, { instead: before });
   }
 
   /** The account's name as the audit may show it: what was typed by mistake into that field could be a password. */
@@ -107,11 +106,11 @@ export class LogIn {
   }
 
   /** A try; one that is not let in is told as news. */
-  async #begin(address: string, name?: string): Promise<Attempt> {
+  async #begin(door: Door, name?: string, how?: { readonly guessable: boolean }): Promise<Attempt> {
     try {
-      return await this.attempts.begin(address, name);
+      return await this.attempts.begin(door, name, how);
     } catch (error) {
-      if (error instanceof Refusal && error.problem.code === 'auth.locked') await this.#tellLocked(address, name);
+      if (error instanceof Refusal && error.problem.code === 'auth.locked') await this.#tellLocked(door.address, name);
       throw error;
     }
   }

@@ -113,10 +113,9 @@ export class People {
     return made;
   }
 
-  /** One's own. All other browsers are logged out. */
+  /** One's own, by somebody who has just proven the current one. All other browsers are logged out. */
   async choosePassword(id: string, current: string, chosen: string, session: string | undefined): Promise<void> {
     const account = await this.get(id);
-    await this.provePassword(account, current, 'current');
     if (current === chosen) throw invalid('new', 'is the one you have', 'Choose another one.');
     await this.store.setPassword(id, await this.#hash('new', chosen, account), false);
     await this.sessions.closeAll(id, session);

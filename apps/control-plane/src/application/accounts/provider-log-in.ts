@@ -81,7 +81,8 @@ export class ProviderLogIn {
     if (challenge.purpose === 'provider-link')
       return { next, linked: await this.#link(challenge, provider, person, before), provider };
     const account = await this.#accountOf(provider, person);
-    return { next, login: await this.sessions.open(account, origin, before?.session, provider.id) };
+    const arrival = { instead: before?.session, provider: provider.id, providerSession: person.session };
+    return { next, login: await this.sessions.open(account, origin, arrival) };
   }
 
   /** Where the browser may be signed out at the provider of a session that ended. A provider that is away has no part in logging out. */
@@ -155,12 +156,14 @@ export class ProviderLogIn {
 
   async #accountOf(provider: IdentityProvider, person: OutsidePerson): Promise<Account> {
     const found = await this.store.findIdentity(person.issuer, person.subject);
-    const grants = grantsOf(person.groups, provider.mappings);
+    const grants = grantsOf(person.groups ?? [], provider.mappings);
     if (!found) {
-      if (!provider.admitsUnknown || grants.length === 0) throw noRole(provider);
+      if (!provider.admitsUnknown || grants.length === 0) throw noRole(provider, person);
       return await this.#admit(provider, person, grants);
     }
     const { account, identity } = found;
+    // Two clients at one issuer know the same people. Only the one somebody belongs to says which roles they have.
+    if (identity.provider !== provider.id) throw linkedElsewhere(provider);
     if (account.disabled) throw disabled();
     await this.store.identityUsed(identity, this.clock.now());
     // Whoever was an account of ours before keeps the roles that an admin gave; the provider is one more way in.
@@ -169,7 +172,7 @@ export class ProviderLogIn {
     if (outcome === 'done' && grants.length > 0) return { ...account, grants };
     // Also when the record must keep its last admin: nobody comes in on roles that the provider no longer gives.
     await this.sessions.closeAll(account.id);
-    throw noRole(provider);
+    throw noRole(provider, person);
   }
 
   async #admit(provider: IdentityProvider, person: OutsidePerson, grants: readonly Grant[]): Promise<Account> {
@@ -197,7 +200,27 @@ export class ProviderLogIn {
   }
 }
 
-const noRole = (provider: IdentityProvider): Refusal =>
+const linkedElsewhere = (provider: IdentityProvider): Refusal =>
+  new Refusal({
+    code: 'conflict',
+    subject: provider.name,
+    message: 'You belong to another identity provider here, which has the same issuer.',
+    remedy: 'Sign in with that one; an admin sees both under Settings, Log-in.',
+  });
+
+/** Without the claim nobody can have a role, which is a matter of the provider's settings and not of the person. */
+const noRole = (provider: IdentityProvider, person: OutsidePerson): Refusal =>
+  person.groups === undefined ? noGroups(provider) : noGroupFits(provider);
+
+const noGroups = ({ name, groupsClaim }: IdentityProvider): Refusal =>
+  new Refusal({
+    code: 'auth.no_groups',
+    subject: name,
+    message: `The provider said who you are, but sent no groups (the claim ${groupsClaim} is missing).`,
+    remedy: 'Let an admin make the provider send it for this client, or correct its name under Settings, Log-in.',
+  });
+
+const noGroupFits = (provider: IdentityProvider): Refusal =>
   new Refusal({
     code: 'auth.no_role',
     subject: provider.name,

@@ -3,11 +3,25 @@ import { Refusal } from '../../domain/problem.js';
 import type { Clock, NewId } from '../clock.port.js';
 import type { SecretSource } from '../secrets/secret-store.port.js';
 import type { Session, SessionStore } from './account-store.port.js';
+import type { KnownDevices } from './known-devices.js';
 
 /** Where a log-in comes from, as the edge saw it. */
 export interface Origin {
   readonly address: string;
   readonly userAgent: string;
+  /** Hash of what a browser holds to be known by at later log-ins. */
+  readonly device?: string;
+}
+
+/** How somebody came in. */
+export interface Arrival {
+  /** The session that the browser had before; its token must not live on (session fixation). */
+  readonly instead?: Session | undefined;
+  /** Absent: whoever comes from a provider is its guest, by whatever door. */
+  readonly provider?: string | undefined;
+  readonly providerSession?: string | undefined;
+  /** Somebody else's proof, elsewhere, let them in: it does not count as one of theirs here. */
+  readonly unproven?: boolean;
 }
 
 /** A session with what only its holder has. `token` goes into the cookie and nowhere else. */
@@ -32,16 +46,11 @@ export class Sessions {
     private readonly newId: NewId,
     private readonly random: SecretSource,
     private readonly sha256: (text: string) => string,
+    private readonly devices: Pick<KnownDevices, 'arrived'>,
   ) {}
 
-  /** `instead`: the session that the browser had before; its token must not live on (session fixation). */
-  async open(
-    account: Account,
-    origin: Origin,
-    instead?: Session,
-    // Whoever comes from a provider is its guest, by whatever door.
-    provider: string | undefined = account.origin,
-  ): Promise<OpenSession> {
+  async open(account: Account, origin: Origin, arrival: Arrival = {}): Promise<OpenSession> {
+    const { instead, provider = account.origin, providerSession, unproven = false } = arrival;
     const now = this.clock.now();
     await this.store.sweep(now, now - IDLE_MS);
     const token = this.random.generate({ length: 43, alphabet: 'base64url' });
@@ -53,11 +62,13 @@ export class Sessions {
       expiresAt: now + (provider === undefined ? LONGEST_MS : LONGEST_OUTSIDE_MS),
       address: origin.address,
       userAgent: origin.userAgent.slice(0, 300),
-      confirmedAt: now,
+      confirmedAt: unproven ? 0 : now,
       ...(provider === undefined ? {} : { provider }),
+      ...(providerSession === undefined ? {} : { providerSession }),
     };
     await this.store.insert(session, this.sha256(token));
     if (instead) await this.store.remove(instead.accountId, instead.id);
+    await this.devices.arrived(account, origin);
     return { session, account, token };
   }
 
@@ -100,6 +111,11 @@ export class Sessions {
 
   async closeThroughProvider(provider: string): Promise<void> {
     await this.store.removeOfProvider(provider);
+  }
+
+  /** See SessionStore.removeEndedOutside. */
+  closeEndedOutside(...of: Parameters<SessionStore['removeEndedOutside']>): Promise<number> {
+    return this.store.removeEndedOutside(...of);
   }
 
   async closeAll(accountId: string, keep?: string): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Language } from '../../domain/account/account.js';
 import { afterFailure, type Delivery } from '../../domain/notification/delivery.js';
 import { messageOf } from '../../domain/notification/message.js';
+import type { NotificationTarget } from '../../domain/notification/target.js';
 import type { Clock, NewId } from '../clock.port.js';
 import type { EngineLog } from '../runs/engine-log.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
@@ -68,7 +70,8 @@ export class DeliverNotifications {
   async #try(delivery: Delivery, signal: AbortSignal): Promise<void> {
     const target = await this.targets.get(delivery.target);
     if (!target) return;
-    const { name, language } = target;
+    const { name } = target;
+    const language = languageOf(delivery, target);
     const { dashboard, sendMs } = this.settings;
     const message = messageOf(delivery.events, {
       id: delivery.id,
@@ -79,7 +82,7 @@ export class DeliverNotifications {
     });
     const secret = await this.secrets.get(targetSecret(target.id));
     const ending = AbortSignal.any([signal, AbortSignal.timeout(sendMs)]);
-    const outcome = await sendTo(this.messengers, target, secret, message, ending);
+    const outcome = await sendTo(this.messengers, addressed(target, delivery.recipient), secret, message, ending);
     const now = this.clock.now();
     if (outcome.ok) {
       await this.outbox.settle(delivery, { state: 'sent', at: now, answer: outcome.answer });
@@ -94,3 +97,13 @@ export class DeliverNotifications {
     );
   }
 }
+
+/** A person reads their own language. */
+const languageOf = ({ events, recipient }: Delivery, target: NotificationTarget): Language =>
+  (recipient === undefined ? undefined : events.at(-1)?.person?.language) ?? target.language;
+
+/** The target's mail server, with a letter to one person. A target that sends no mail any more tells its own readers. */
+const addressed = (target: NotificationTarget, recipient: string | undefined): NotificationTarget =>
+  recipient === undefined || target.route.kind !== 'mail'
+    ? target
+    : { ...target, route: { ...target.route, recipients: [recipient] } };

@@ -55,7 +55,14 @@ const RECENT = 8;
 /** Of so many newest rows those on visible sites are shown. */
 const LOOK_BACK = 200;
 /** Acts that changed nothing anybody would ask about. */
-const QUIET = new Set(['session.opened', 'session.closed', 'site.examined', 'stack.checked', 'plan.made']);
+const QUIET = new Set([
+  'session.opened',
+  'session.closed',
+  'session.new_device',
+  'site.examined',
+  'stack.checked',
+  'plan.made',
+]);
 
 /** Home: everything in one look, of the sites one may see. */
 export class ShowOverview {

@@ -35,7 +35,10 @@ export interface OutsidePerson {
   readonly name?: string;
   readonly displayName?: string;
   readonly email?: string;
-  readonly groups: readonly string[];
+  /** The provider's own name of the session there (`sid`), where it says one. */
+  readonly session?: string;
+  /** Absent: it did not say. */
+  readonly groups?: readonly string[];
 }
 
 /** The roles that groups give; each once. */

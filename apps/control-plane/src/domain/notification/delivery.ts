@@ -9,6 +9,8 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 export interface Delivery {
   readonly id: string;
   readonly target: string;
+  /** A person's own address, in place of those that the target names. */
+  readonly recipient?: string;
   readonly events: readonly NotificationEvent[];
   readonly state: DeliveryState;
   readonly createdAt: Instant;

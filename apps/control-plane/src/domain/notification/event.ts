@@ -1,3 +1,4 @@
+import type { Language } from '../account/account.js';
 import type { Instant } from '../ids.js';
 
 export const SEVERITIES = ['info', 'warning', 'error'] as const;
@@ -14,6 +15,7 @@ export const EVENT_SEVERITY = {
   'certificate-expiring': 'warning',
   'certificate-failed': 'error',
   'account-locked': 'warning',
+  'new-device': 'warning',
   'worker-missing': 'error',
   'disk-low': 'warning',
   'audit-broken': 'error',
@@ -34,6 +36,8 @@ export interface NotificationEvent {
   readonly run?: string;
   readonly stack?: string;
   readonly facts: { readonly [name: string]: string | number };
+  /** Whose account it is about: told by mail too, whatever the targets want. */
+  readonly person?: { readonly email: string; readonly language?: Language };
 }
 
 const LONGEST_FACT = 300;

@@ -17,6 +17,7 @@ const FACTS: Record<EventKind, NotificationEvent['facts']> = {
   'certificate-expiring': { name: 'wiki.town.example', days: 6 },
   'certificate-failed': { message: '#42' },
   'account-locked': { account: 'eva', address: '192.0.2.7' },
+  'new-device': { account: 'eva', address: '192.0.2.7', program: 'Firefox' },
   'worker-missing': { worker: 'server:1:2' },
   'disk-low': { host: 'server', percent: 4 },
   'audit-broken': { row: 12 },

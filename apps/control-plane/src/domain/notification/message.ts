@@ -44,6 +44,9 @@ interface Telling {
   readonly dashboard?: string;
 }
 
+/** Where one looks, of kinds that are about no run and no stack. */
+const PLACES: Partial<Record<EventKind, string>> = { 'new-device': '/settings/sessions' };
+
 const worst = (events: readonly { readonly severity: Severity }[]): Severity =>
   SEVERITIES[Math.max(0, ...events.map(({ severity }) => SEVERITIES.indexOf(severity)))] ?? 'info';
 
@@ -87,7 +90,7 @@ function told(event: NotificationEvent, words: Words, dashboard: string | undefi
   const { kind, at, site, facts } = event;
   const operation = facts['operation'];
   const worded = operation === undefined ? facts : { ...facts, operation: words.operation[operation] ?? operation };
-  const place = event.run ? `/runs/${event.run}` : event.stack ? `/stacks/${event.stack}` : undefined;
+  const place = event.run ? `/runs/${event.run}` : event.stack ? `/stacks/${event.stack}` : PLACES[kind];
   return {
     kind,
     severity: EVENT_SEVERITY[kind],

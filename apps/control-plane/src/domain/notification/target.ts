@@ -52,6 +52,12 @@ export function wants({ filter, paused }: NotificationTarget, event: Notificatio
   return filter.sites.length === 0 || event.site === undefined || filter.sites.includes(event.site);
 }
 
+/** The target whose mail server takes messages to people themselves: the one that was set up first. */
+export const postOffice = (targets: readonly NotificationTarget[]): NotificationTarget | undefined =>
+  targets
+    .filter(({ route, paused }) => route.kind === 'mail' && !paused)
+    .toSorted((one, other) => one.createdAt - other.createdAt)[0];
+
 export interface FieldFault {
   readonly field: string;
   readonly message: string;

@@ -42,6 +42,8 @@ const en: Words = {
       f['account'] === undefined
         ? `Too many failed log-ins from ${f['address']}; further tries have to wait.`
         : `Too many failed log-ins as ${f['account']} from ${f['address']}; further tries have to wait.`,
+    'new-device': (f) =>
+      `${f['account']} has signed in from ${f['address']} with something that was not seen before: ${f['program'] || 'unnamed'}. If that was not ${f['account']}, end the session under Settings, Sessions, and choose a new password; an admin can reset it.`,
     'worker-missing': (f) =>
       f['worker'] === undefined
         ? 'No worker is running: nothing that is planned will be carried out.'
@@ -79,6 +81,8 @@ const de: Words = {
       f['account'] === undefined
         ? `Zu viele fehlgeschlagene Anmeldungen von ${f['address']}; weitere Versuche müssen warten.`
         : `Zu viele fehlgeschlagene Anmeldungen als ${f['account']} von ${f['address']}; weitere Versuche müssen warten.`,
+    'new-device': (f) =>
+      `${f['account']} hat sich von ${f['address']} aus mit etwas angemeldet, das bisher nicht bekannt war: ${f['program'] || 'ohne Namen'}. War das nicht ${f['account']}, dann die Sitzung unter Einstellungen, Sitzungen beenden und ein neues Passwort wählen; ein Admin kann es zurücksetzen.`,
     'worker-missing': (f) =>
       f['worker'] === undefined
         ? 'Es läuft kein Worker: Nichts von dem, was geplant ist, wird ausgeführt.'
@@ -114,6 +118,8 @@ const fr: Words = {
       f['account'] === undefined
         ? `Trop d’échecs de connexion depuis ${f['address']} ; les prochains essais doivent attendre.`
         : `Trop d’échecs de connexion au compte ${f['account']} depuis ${f['address']} ; les prochains essais doivent attendre.`,
+    'new-device': (f) =>
+      `${f['account']} s’est connecté depuis ${f['address']} avec un appareil ou un programme jamais vu : ${f['program'] || 'sans nom'}. Si ce n’était pas ${f['account']}, terminez la session sous Réglages, Sessions, et choisissez un nouveau mot de passe ; un administrateur peut le réinitialiser.`,
     'worker-missing': (f) =>
       f['worker'] === undefined
         ? 'Aucun worker ne tourne : rien de ce qui est prévu ne sera exécuté.'

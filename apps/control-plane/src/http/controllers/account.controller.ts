@@ -1,11 +1,13 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Req } from '@nestjs/common';
 import { ApiDefaultResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
 import type { ConfirmSelf } from '../../application/accounts/confirm-self.js';
 import type { OneTimeCodes } from '../../application/accounts/one-time-codes.js';
 import type { People } from '../../application/accounts/people.js';
 import type { SecondFactors } from '../../application/accounts/second-factors.js';
 import type { OpenSession, Sessions } from '../../application/accounts/sessions.js';
 import { Acts, Login } from '../acts.js';
+import { originOf } from '../at-the-door.js';
 import {
   AccountDto,
   AuthenticatorDto,
@@ -37,7 +39,10 @@ export class AccountController {
   @Patch()
   @Acts('account.changed')
   @ApiOkResponse({ type: AccountDto })
-  async change(@Body() body: ChangeOwnAccountDto, @Login() { account }: OpenSession): Promise<AccountDto> {
+  async change(@Body() body: ChangeOwnAccountDto, @Login() login: OpenSession): Promise<AccountDto> {
+    const { account } = login;
+    // Whoever could turn it away would keep from the owner what is told to them.
+    if (body.email !== undefined && (body.email ?? undefined) !== account.email) await this.self.demand(login);
     return toAccountDto(await this.people.change(account.id, body), await this.factors.of(account.id));
   }
 
@@ -45,7 +50,13 @@ export class AccountController {
   @HttpCode(204)
   @Acts('account.password_chosen')
   @ApiNoContentResponse({ description: 'All other sessions of the account are over.' })
-  async choosePassword(@Body() body: ChoosePasswordDto, @Login() { account, session }: OpenSession): Promise<void> {
+  async choosePassword(
+    @Body() body: ChoosePasswordDto,
+    @Login() login: OpenSession,
+    @Req() request: Request,
+  ): Promise<void> {
+    const { account, session } = login;
+    await this.self.byPassword(login, body.current, originOf(request), 'current');
     await this.people.choosePassword(account.id, body.current, body.new, session.id);
   }
 

@@ -12,6 +12,7 @@ import type { Passkeys } from '../../application/accounts/passkeys.js';
 import type { People } from '../../application/accounts/people.js';
 import type { SecondFactors } from '../../application/accounts/second-factors.js';
 import type { Account } from '../../domain/account/account.js';
+import type { Grant } from '../../domain/account/roles.js';
 import { Acts, type PrincipalRequest } from '../acts.js';
 import {
   AccountDto,
@@ -57,7 +58,12 @@ export class AccountsController {
   @Patch(':id')
   @Acts('account.changed', 'param:id')
   @ApiOkResponse({ type: AccountDto })
-  async change(@Param('id') id: string, @Body() { roles, ...rest }: ChangeAccountDto): Promise<AccountDto> {
+  async change(
+    @Param('id') id: string,
+    @Body() { roles, ...rest }: ChangeAccountDto,
+    @Req() request: PrincipalRequest,
+  ): Promise<AccountDto> {
+    await this.#name(id, request, saysOf(roles, rest.disabled));
     return await this.#toDto(await this.people.change(id, { ...rest, ...(roles ? { grants: roles } : {}) }));
   }
 
@@ -65,7 +71,8 @@ export class AccountsController {
   @HttpCode(200)
   @Acts('account.password_reset', 'param:id')
   @ApiOkResponse({ type: TemporaryPasswordDto })
-  async resetPassword(@Param('id') id: string): Promise<TemporaryPasswordDto> {
+  async resetPassword(@Param('id') id: string, @Req() request: PrincipalRequest): Promise<TemporaryPasswordDto> {
+    await this.#name(id, request);
     return { temporaryPassword: await this.people.resetPassword(id) };
   }
 
@@ -86,7 +93,7 @@ export class AccountsController {
     @Param('passkey') passkey: string,
     @Req() request: PrincipalRequest,
   ): Promise<void> {
-    request.actSubject = (await this.people.get(id)).name;
+    await this.#name(id, request);
     await this.passkeys.remove(id, passkey);
   }
 
@@ -96,7 +103,7 @@ export class AccountsController {
   @Acts('account.totp_taken', 'param:id')
   @ApiNoContentResponse()
   async takeTotp(@Param('id') id: string, @Req() request: PrincipalRequest): Promise<void> {
-    request.actSubject = (await this.people.get(id)).name;
+    await this.#name(id, request);
     await this.codes.remove(id);
     await this.factors.removed(id);
   }
@@ -105,11 +112,26 @@ export class AccountsController {
   @HttpCode(204)
   @Acts('account.removed', 'param:id')
   @ApiNoContentResponse()
-  async remove(@Param('id') id: string): Promise<void> {
+  async remove(@Param('id') id: string, @Req() request: PrincipalRequest): Promise<void> {
+    await this.#name(id, request);
     await this.people.remove(id);
+  }
+
+  /** Who reads the audit knows people by their names, also when they are gone. */
+  async #name(id: string, request: PrincipalRequest, what = ''): Promise<void> {
+    request.actSubject = `${(await this.people.get(id)).name}${what}`;
   }
 
   async #toDto(account: Account): Promise<AccountDto> {
     return toAccountDto(account, await this.factors.of(account.id));
   }
+}
+
+/** What an admin changes that matters later. */
+function saysOf(roles: readonly Grant[] | undefined, disabled: boolean | undefined): string {
+  const given = roles?.map(({ role, site }) => (site === null ? role : `${role}@${site}`)).join(', ');
+  return [
+    ...(given === undefined ? [] : [`: ${given || 'no role'}`]),
+    ...(disabled === undefined ? [] : [disabled ? ', disabled' : ', enabled']),
+  ].join('');
 }

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import { IsBoolean, IsString, Length } from 'class-validator';
 import type { Response } from 'express';
+import type { ConfirmSelf } from '../../application/accounts/confirm-self.js';
 import type { DeviceLogIn } from '../../application/accounts/device-log-in.js';
 import type { OpenSession, Sessions } from '../../application/accounts/sessions.js';
 import { Acts, Login, type PrincipalRequest } from '../acts.js';
@@ -16,7 +17,7 @@ import { letIn, originOf } from '../at-the-door.js';
 import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { publicAddress } from '../public-address.js';
-import { DEVICE_LOG_IN, PUBLIC_URL, SESSIONS } from '../tokens.js';
+import { CONFIRM_SELF, DEVICE_LOG_IN, PUBLIC_URL, SESSIONS } from '../tokens.js';
 
 class DeviceLogInDto {
   @ApiProperty({ description: 'For the program alone.' }) deviceCode!: string;
@@ -62,6 +63,7 @@ export class DevicesController {
   constructor(
     @Inject(DEVICE_LOG_IN) private readonly devices: DeviceLogIn,
     @Inject(SESSIONS) private readonly sessions: Sessions,
+    @Inject(CONFIRM_SELF) private readonly self: ConfirmSelf,
     @Inject(PUBLIC_URL) private readonly publicUrl: string | undefined,
   ) {}
 
@@ -102,7 +104,7 @@ export class DevicesController {
     @Login() { account }: OpenSession,
     @Req() request: PrincipalRequest,
   ): Promise<WaitingDeviceDto> {
-    const { address, userAgent, createdAt, expiresAt } = await this.devices.show(code, account, request.ip ?? '');
+    const { address, userAgent, createdAt, expiresAt } = await this.devices.show(code, account, originOf(request));
     return { address, userAgent, createdAt, expiresAt };
   }
 
@@ -113,10 +115,11 @@ export class DevicesController {
   @ApiNoContentResponse()
   async answer(
     @Body() { code, confirm }: AnswerDeviceDto,
-    @Login() { account }: OpenSession,
+    @Login() login: OpenSession,
     @Req() request: PrincipalRequest,
   ): Promise<void> {
     request.actSubject = confirm ? 'confirmed' : 'refused';
-    await this.devices.answer(code, account, request.ip ?? '', confirm);
+    if (confirm) await this.self.demand(login);
+    await this.devices.answer(code, login, originOf(request), confirm);
   }
 }

@@ -24,7 +24,7 @@ import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { fixedAddress } from '../public-address.js';
 import { IDENTITY_PROVIDERS, PUBLIC_URL } from '../tokens.js';
-import { redirectUri } from './provider-session.controller.js';
+import { logoutUri, redirectUri } from './provider-session.controller.js';
 
 /** Identity providers, as admins set them up. */
 @ApiTags('identity-providers')
@@ -46,7 +46,8 @@ export class IdentityProvidersController {
     const stacks = (await this.providers.offered()).map((one) => ({ ...one }));
     try {
       const base = fixedAddress(request, this.publicUrl);
-      return { providers, stacks, redirectUri: redirectUri(base), postLogoutUri: `${base}/login` };
+      const addressed = providers.map((one) => ({ ...one, backChannelLogoutUri: logoutUri(base, one.id) }));
+      return { providers: addressed, stacks, redirectUri: redirectUri(base), postLogoutUri: `${base}/login` };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return { providers, stacks, problem: `${error.problem.message} ${error.problem.remedy}` };

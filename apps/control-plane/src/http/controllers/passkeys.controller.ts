@@ -6,6 +6,7 @@ import type { RecoveryCodes } from '../../application/accounts/recovery-codes.js
 import type { OpenSession } from '../../application/accounts/sessions.js';
 import type { JsonObject } from '../../domain/ids.js';
 import { Acts, Login, type PrincipalRequest } from '../acts.js';
+import { originOf } from '../at-the-door.js';
 import { RecoveryCodesDto } from '../dto/accounts.js';
 import {
   AddedPasskeyDto,
@@ -51,10 +52,10 @@ export class PasskeysController {
     @Login() login: OpenSession,
     @Req() request: PrincipalRequest,
   ): Promise<void> {
-    const address = request.ip ?? '';
+    const origin = originOf(request);
     if (response)
-      await this.self.byPasskey(login, response as JsonObject, passkeyPlace(request, this.publicUrl), address);
-    else await this.self.byPassword(login, password ?? '', address);
+      await this.self.byPasskey(login, response as JsonObject, passkeyPlace(request, this.publicUrl), origin);
+    else await this.self.byPassword(login, password ?? '', origin);
   }
 
   @Get('passkeys')

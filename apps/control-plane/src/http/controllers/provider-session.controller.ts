@@ -1,4 +1,5 @@
 import {
+  Body,
   Controller,
   Get,
   Header,
@@ -12,11 +13,20 @@ import {
   Res,
   UseFilters,
 } from '@nestjs/common';
-import { ApiDefaultResponse, ApiNoContentResponse, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiDefaultResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ConfirmSelf } from '../../application/accounts/confirm-self.js';
 import type { IdentityProviders } from '../../application/accounts/identity-providers.js';
 import type { ProviderLogIn } from '../../application/accounts/provider-log-in.js';
+import type { ProviderLogOut } from '../../application/accounts/provider-log-out.js';
 import type { OpenSession } from '../../application/accounts/sessions.js';
 import { Acts, Login, type PrincipalRequest } from '../acts.js';
 import { letIn, originOf, ownPath, remember, travellerOf } from '../at-the-door.js';
@@ -25,10 +35,13 @@ import { ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
 import { fixedAddress } from '../public-address.js';
 import { ReturnFilter } from '../return-filter.js';
-import { CONFIRM_SELF, IDENTITY_PROVIDERS, PROVIDER_LOG_IN, PUBLIC_URL } from '../tokens.js';
+import { CONFIRM_SELF, IDENTITY_PROVIDERS, PROVIDER_LOG_IN, PROVIDER_LOG_OUT, PUBLIC_URL } from '../tokens.js';
 
 /** The one address that providers send people back to. */
 export const redirectUri = (base: string): string => `${base}/api/v1/session/providers/return`;
+
+/** Where a provider says that somebody signed out there. */
+export const logoutUri = (base: string, id: string): string => `${base}/api/v1/session/providers/${id}/logout`;
 
 const SEE_OTHER = 303;
 
@@ -39,6 +52,7 @@ const SEE_OTHER = 303;
 export class ProviderSessionController {
   constructor(
     @Inject(PROVIDER_LOG_IN) private readonly logIn: ProviderLogIn,
+    @Inject(PROVIDER_LOG_OUT) private readonly logOut: ProviderLogOut,
     @Inject(IDENTITY_PROVIDERS) private readonly providers: IdentityProviders,
     @Inject(CONFIRM_SELF) private readonly self: ConfirmSelf,
     @Inject(PUBLIC_URL) private readonly publicUrl: string | undefined,
@@ -87,6 +101,26 @@ export class ProviderSessionController {
       request.actSubject = arrival.login.account.name;
     } else request.actSubject = `link of ${arrival.linked.name} to ${arrival.provider.name}`;
     return { url: base + arrival.next };
+  }
+
+  /** The provider itself says that somebody signed out there (OpenID Connect Back-Channel Logout 1.0). */
+  @Post('session/providers/:id/logout')
+  @HttpCode(204)
+  @Needs('anonymous')
+  @Acts('session.ended_by_provider')
+  @Header('cache-control', 'no-store')
+  @ApiConsumes('application/x-www-form-urlencoded')
+  @ApiBody({ schema: { type: 'object', properties: { logout_token: { type: 'string' } }, required: ['logout_token'] } })
+  @ApiNoContentResponse({ description: 'The sessions that are meant are over.' })
+  async endedThere(
+    @Param('id') id: string,
+    @Body('logout_token') token: unknown,
+    @Req() request: PrincipalRequest,
+  ): Promise<void> {
+    request.actSubject = 'somebody from an identity provider';
+    const { provider, account, ended } = await this.logOut.execute(id, typeof token === 'string' ? token : '');
+    request.actSubject = `${account ?? 'a session'} at ${provider}`;
+    request.noAct = ended === 0;
   }
 
   @Get('account/links')

@@ -97,6 +97,10 @@ export class ProviderDto {
   @ApiPropertyOptional() caCertificate?: string;
   @ApiPropertyOptional() stack?: string;
   @ApiProperty() createdAt!: number;
+  @ApiPropertyOptional({
+    description: 'Where the provider may say that somebody signed out there (back-channel logout).',
+  })
+  backChannelLogoutUri?: string;
 }
 
 export const toProviderDto = (provider: IdentityProvider, hasSecret: boolean): ProviderDto => ({

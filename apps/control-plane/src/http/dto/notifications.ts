@@ -115,6 +115,8 @@ export class DeliveryDto {
   @ApiProperty({ description: 'Message-ID and Idempotency-Key of every try.' }) id!: string;
   @ApiProperty({ description: 'Id of the target.' }) target!: string;
   @ApiProperty() targetName!: string;
+  @ApiPropertyOptional({ description: 'A person whose account it is about; absent: whoever the target names.' })
+  recipient?: string;
   @ApiProperty({ enum: DELIVERY_STATES }) state!: DeliveryState;
   @ApiProperty() subject!: string;
   @ApiProperty({ description: 'Events in it.' }) events!: number;

@@ -7,6 +7,7 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import { useSession } from '../../api/session.js';
 import cards from '../../components/cards.module.css';
+import { useConfirmed } from '../../components/confirm-self.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
@@ -18,11 +19,13 @@ export function Page() {
   const account = useSession().data?.account;
   const [asked] = useSearchParams();
   const [code, setCode] = useState(asked.get('code') ?? '');
+  const { confirmed, dialog } = useConfirmed();
   const look = useMutation({
     mutationFn: () => ask(api.GET('/api/v1/account/devices', { params: { query: { code } } })),
   });
   const answer = useMutation({
-    mutationFn: (confirm: boolean) => ask(api.POST('/api/v1/account/devices', { body: { code, confirm } })),
+    mutationFn: (confirm: boolean) =>
+      confirmed(() => ask(api.POST('/api/v1/account/devices', { body: { code, confirm } }))),
   });
   const error = answer.error ?? look.error;
   const submit = (event: FormEvent): void => {
@@ -81,6 +84,7 @@ export function Page() {
           </>
         )}
       </Stack>
+      {dialog}
     </Frame>
   );
 }

@@ -8,6 +8,7 @@ import { queryClient } from '../../api/query-client.js';
 import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import cards from '../../components/cards.module.css';
+import { useConfirmed } from '../../components/confirm-self.js';
 import { LanguageChoice } from '../../components/language-choice.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { saidOfFields } from '../../components/said.js';
@@ -66,9 +67,12 @@ export function AccountSection({ session }: { session: Dto<'SessionDto'> & { acc
 function Profile({ account }: { account: Dto<'AccountDto'> }) {
   const { t } = useTranslation('settings');
   const form = useForm({ initialValues: { displayName: account.displayName, email: account.email ?? '' } });
+  const { confirmed, dialog } = useConfirmed();
   const save = useMutation({
     mutationFn: (values: typeof form.values) =>
-      ask(api.PATCH('/api/v1/account', { body: { displayName: values.displayName, email: values.email || null } })),
+      confirmed(() =>
+        ask(api.PATCH('/api/v1/account', { body: { displayName: values.displayName, email: values.email || null } })),
+      ),
     onSuccess: async () => {
       form.resetDirty();
       await reread();
@@ -76,19 +80,22 @@ function Profile({ account }: { account: Dto<'AccountDto'> }) {
     onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
-    <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
-      <Stack>
-        <TextInput label={t('displayName')} required autoComplete="name" {...form.getInputProps('displayName')} />
-        <TextInput label={t('email')} type="email" autoComplete="email" {...form.getInputProps('email')} />
-        {save.error ? <ProblemCard problem={toProblem(save.error)} /> : null}
-        <Group>
-          <Button type="submit" variant="default" loading={save.isPending}>
-            {t('save')}
-          </Button>
-          {save.isSuccess && !form.isDirty() ? <Done text={t('saved')} /> : null}
-        </Group>
-      </Stack>
-    </form>
+    <>
+      <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+        <Stack>
+          <TextInput label={t('displayName')} required autoComplete="name" {...form.getInputProps('displayName')} />
+          <TextInput label={t('email')} type="email" autoComplete="email" {...form.getInputProps('email')} />
+          {save.error ? <ProblemCard problem={toProblem(save.error)} /> : null}
+          <Group>
+            <Button type="submit" variant="default" loading={save.isPending}>
+              {t('save')}
+            </Button>
+            {save.isSuccess && !form.isDirty() ? <Done text={t('saved')} /> : null}
+          </Group>
+        </Stack>
+      </form>
+      {dialog}
+    </>
   );
 }
 

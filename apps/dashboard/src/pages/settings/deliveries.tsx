@@ -38,7 +38,7 @@ export function Deliveries({ queryKey }: { queryKey: readonly string[] }) {
                     <ForeignText limit={160}>{row.subject}</ForeignText>
                   </Text>
                   <Text size="xs" c="dimmed">
-                    <ForeignText>{row.targetName}</ForeignText> · {formatTime(row.createdAt)}
+                    <ForeignText>{row.recipient ?? row.targetName}</ForeignText> · {formatTime(row.createdAt)}
                   </Text>
                   <Outcome delivery={row} />
                 </Stack>

@@ -135,6 +135,14 @@ export function ProvidersSection() {
               <Stack gap={4}>
                 <Text size="sm">{t('redirectUri')}</Text>
                 <CodeBlock copy>{redirectUri}</CodeBlock>
+                {rows.map(({ id, name, backChannelLogoutUri }) =>
+                  backChannelLogoutUri ? (
+                    <Stack key={id} gap={4}>
+                      <Text size="sm">{t('backChannel', { name })}</Text>
+                      <CodeBlock copy>{backChannelLogoutUri}</CodeBlock>
+                    </Stack>
+                  ) : null,
+                )}
               </Stack>
             ) : problem ? (
               <Alert color="yellow">

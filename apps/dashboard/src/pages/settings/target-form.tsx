@@ -26,6 +26,7 @@ const EVENTS: readonly Target['kinds'][number][] = [
   'certificate-expiring',
   'certificate-failed',
   'account-locked',
+  'new-device',
   'worker-missing',
   'disk-low',
   'audit-broken',

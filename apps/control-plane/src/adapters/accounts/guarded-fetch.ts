@@ -1,7 +1,6 @@
-import { lookup as resolve } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { Agent, fetch as undiciFetch } from 'undici';
-import { reachOf } from '../notifications/reachable-addresses.js';
+import { lookupOf, reachOf } from '../notifications/reachable-addresses.js';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -41,6 +40,10 @@ export function guardedFetch(guard: FetchGuard): {
   readonly fetch: (url: string, init: object) => Promise<Response>;
   readonly close: () => Promise<void>;
 } {
+  const byName = lookupOf(
+    (address) => mayAsk(address, guard.loopback),
+    (host) => new ForbiddenAddress(`${host} leads to an address that is not asked`),
+  );
   const look: LookupFunction = (host, options, done) => {
     if (guard.pinned && host === guard.pinned.host) {
       const { address } = guard.pinned;
@@ -49,14 +52,7 @@ export function guardedFetch(guard: FetchGuard): {
       else done(null, address, family);
       return;
     }
-    resolve(host, { ...options, all: true }, (error, found) => {
-      if (error) return done(error, '', 4);
-      const fit = found.filter(({ address }) => mayAsk(address, guard.loopback));
-      const first = fit[0];
-      if (!first) return done(new ForbiddenAddress(`${host} leads to an address that is not asked`), '', 4);
-      if (options.all) done(null, fit);
-      else done(null, first.address, first.family);
-    });
+    byName(host, options, done);
   };
   const agent = new Agent({
     connect: { timeout: guard.connectMs, lookup: look, ...(guard.caCertificate ? { ca: guard.caCertificate } : {}) },

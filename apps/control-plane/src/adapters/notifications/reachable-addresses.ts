@@ -1,5 +1,6 @@
+import { lookup as resolve } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 const list = (...ranges: readonly string[]): BlockList => {
   const made = new BlockList();
@@ -68,3 +69,15 @@ export async function addressesOf(
   if (found.some(({ address }) => !allowed(reachOf(address)))) return 'refused';
   return found as readonly ReachedAddress[];
 }
+
+/** For a connection's own look-up: names lead to allowed addresses alone, and `refused` says so when there is none. Literal addresses are not looked up. */
+export const lookupOf =
+  (allowed: (address: string) => boolean, refused: (host: string) => Error): LookupFunction =>
+  (host, options, done) =>
+    resolve(host, { ...options, all: true }, (error, found) => {
+      const fit = error ? [] : found.filter(({ address }) => allowed(address));
+      const [first] = fit;
+      if (!first) done(error ?? refused(host), '', 4);
+      else if (options.all) done(null, fit);
+      else done(null, first.address, first.family);
+    });

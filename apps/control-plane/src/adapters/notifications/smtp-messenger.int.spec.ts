@@ -166,6 +166,13 @@ describe('mail', () => {
     });
   });
 
+  it.each(['0.0.0.0', '::', '::ffff:0.0.0.0', '169.254.169.254'])('never asks %s', async (host) => {
+    const server = await open({ hideSTARTTLS: true });
+    const outcome = await messenger.send(route(server.port, { host }), undefined, someMessage(), soon());
+    expect(outcome).toMatchObject({ ok: false, answer: expect.stringContaining('was not asked') });
+    expect(server.mails).toEqual([]);
+  });
+
   it('leaves a server that talks for ever without ever being done', async () => {
     const sockets = new Set<Socket>();
     const drip: Server = createServer((socket) => {

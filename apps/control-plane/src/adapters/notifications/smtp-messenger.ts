@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { createTransport } from 'nodemailer';
 import type { Messenger } from '../../application/notifications/messenger.port.js';
@@ -7,6 +7,7 @@ import { plainLine } from '../../domain/notification/event.js';
 import type { Message } from '../../domain/notification/message.js';
 import type { MailRoute } from '../../domain/notification/target.js';
 import { connectionRemedy } from './connection-remedies.js';
+import { lookupOf, reachOf } from './reachable-addresses.js';
 
 const SILENCE_MS = 20_000;
 
@@ -39,9 +40,10 @@ export class SmtpMessenger implements Messenger<MailRoute> {
         const secured = security === 'tls';
         let made: Socket;
         try {
-          made = secured ? connectTls({ host, port, ...tls }) : connect({ host, port });
+          if (isIP(host) && !isServers(host)) throw notAsked(host);
+          made = secured ? connectTls({ host, port, lookup, ...tls }) : connect({ host, port, lookup });
         } catch (error) {
-          // A CA that is no certificate is refused before anything is asked.
+          // A CA that is no certificate, and an address of nobody's server, are refused before anything is asked.
           return done(error as Error, undefined);
         }
         socket = made;
@@ -77,6 +79,12 @@ export class SmtpMessenger implements Messenger<MailRoute> {
     }
   }
 }
+
+/** No mail server has an address that only this network's own plumbing answers at. */
+const isServers = (address: string): boolean => reachOf(address) !== 'never';
+const notAsked = (host: string): Error =>
+  new Error(`${host} was not asked: link-local, multicast and reserved addresses never are`);
+const lookup = lookupOf(isServers, notAsked);
 
 const domainOf = (sender: string): string => /@([A-Za-z0-9.-]+)>?\s*$/.exec(sender)?.[1] ?? 'bastide.invalid';
 

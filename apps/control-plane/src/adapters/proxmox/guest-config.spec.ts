@@ -91,6 +91,7 @@ describe('names of the API', () => {
       node: 'pve1',
       type: 'qmcreate',
       id: '100',
+      user: 'root@pam!lab',
     });
     expect(parseUpid('local:100/vm-100-disk-0.raw')).toBeUndefined();
   });

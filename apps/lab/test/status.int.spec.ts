@@ -49,7 +49,10 @@ describe('a container', () => {
     expect(await rowOf(LXC, 110)).not.toHaveProperty('pressurecpusome');
     await test.root.run('POST', `${LXC}/110/status/start`);
     expect(await rowOf(LXC, 110)).toMatchObject({ pressurecpusome: '0.00', type: 'lxc' });
+    expect((await test.root.data('GET', `${LXC}/110/interfaces`))[0].name).toBe('lo');
     await test.root.run('POST', `${LXC}/110/status/stop`);
+    // Of a container that does not run, or is not there, nothing is told.
+    for (const vmid of [110, 999]) expect(await test.root.data('GET', `${LXC}/${vmid}/interfaces`)).toBeNull();
     await drop(`${LXC}/110`);
   });
 });

@@ -1,16 +1,16 @@
 /** What only containers have. */
 
-import { guestOf } from '../guests/guests.js';
-import { fail } from '../http/api-error.js';
+import { findGuest } from '../guests/guests.js';
 import type { Call, Handlers } from '../http/call.js';
 
 async function interfaces(call: Call): Promise<unknown> {
-  const guest = guestOf(call, 'lxc');
-  if (!guest.running) throw fail(`CT ${call.vmid} not running`);
+  // Only the process is looked for: of what does not run, or is not there, nothing is told.
+  if (!findGuest(call.lab, 'lxc', call.node, call.vmid)?.running) return null;
   return (await call.lab.runtime.addresses(call.vmid)).map((one) => {
     const mac = one.mac.toLowerCase();
-    const four = one.addresses.find((address) => !address.includes(':'));
-    const six = one.addresses.find((address) => address.includes(':'));
+    // Of several the last one.
+    const four = one.addresses.filter((address) => !address.includes(':')).at(-1);
+    const six = one.addresses.filter((address) => address.includes(':')).at(-1);
     return {
       name: one.name,
       hwaddr: mac,

@@ -24,17 +24,24 @@ const NET = `10.${100 + (process.pid % 50)}.7`;
   let test: TestLab;
   const { logOf } = guestTools(() => test);
 
-  /** Monitors of a container's processes on this machine: one as long as it runs. */
-  const monitors = (vmid: number): number =>
-    readdirSync('/proc').filter((entry) => {
-      if (!/^\d+$/.test(entry)) return false;
-      try {
-        const line = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        return line.startsWith('[lxc monitor]') && line.includes(`/bastide-${NAME}/`) && line.endsWith(` ${vmid}`);
-      } catch {
-        return false;
-      }
-    }).length;
+  /** Of a process of this machine its command line and its parent; undefined when it has gone meanwhile. */
+  const look = (pid: string) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      return { pid, line, parent: /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] };
+    } catch {
+      return undefined;
+    }
+  };
+  /** Monitors of a container, each with what it begins as its fork: one as long as the container runs. */
+  const monitors = (vmid: number): number => {
+    const found = readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .flatMap((pid) => look(pid) ?? [])
+      .filter(({ line }) => line.startsWith('[lxc monitor]') && line.includes(`/bastide-${NAME}/`))
+      .filter(({ line }) => line.endsWith(` ${vmid}`));
+    return found.filter(({ parent }) => !found.some(({ pid }) => pid === parent)).length;
+  };
   const row = async (vmid: number): Promise<Values> =>
     ((await test.root.data('GET', '/cluster/resources', { type: 'vm' })) as Values[]).find(
       (one) => one.vmid === vmid,

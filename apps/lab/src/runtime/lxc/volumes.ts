@@ -62,7 +62,10 @@ export class Volumes {
   async resize(volume: RuntimeVolume): Promise<void> {
     const path = this.path(volume);
     await this.mustExist(volume);
-    await this.pool.run('btrfs', ['qgroup', 'limit', volume.sizeBytes > 0 ? String(volume.sizeBytes) : 'none', path]);
+    const limit = volume.sizeBytes > 0 ? String(volume.sizeBytes) : 'none';
+    // Asked of the pool, not of the volume: a full one has no room even for its new limit.
+    const id = (await this.pool.run('btrfs', ['inspect-internal', 'rootid', path])).trim();
+    await this.pool.run('btrfs', ['qgroup', 'limit', limit, `0/${id}`, this.paths.pool]);
   }
 
   /** With its snapshots. */

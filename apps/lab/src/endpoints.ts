@@ -2,6 +2,7 @@
 import { aclHandlers } from './access/acl-handlers.js';
 import { realmHandlers } from './access/realm-handlers.js';
 import { sessionHandlers } from './access/session-handlers.js';
+import { tfaHandlers } from './access/tfa-handlers.js';
 import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
@@ -40,6 +41,7 @@ export const HANDLERS: Handlers = {
   ...sessionHandlers,
   ...userHandlers,
   ...tokenHandlers,
+  ...tfaHandlers,
   ...aclHandlers,
   ...realmHandlers,
   ...indexHandlers,

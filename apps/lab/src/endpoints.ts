@@ -5,6 +5,7 @@ import { sessionHandlers } from './access/session-handlers.js';
 import { tfaHandlers } from './access/tfa-handlers.js';
 import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
+import { acmeHandlers } from './cluster/acme-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
 import { logHandlers } from './cluster/cluster-log.js';
 import { defaultHandlers } from './cluster/default-handlers.js';
@@ -13,7 +14,9 @@ import { haHandlers } from './cluster/ha.js';
 import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
+import { metricsExportHandlers } from './figures/metrics-export.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
+import { bulkActionHandlers } from './guests/bulk-actions.js';
 import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
@@ -26,9 +29,15 @@ import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
 import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
+import { replicationHandlers } from './jobs/replication-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
+import { aptRepositoryHandlers } from './nodes/apt-repositories.js';
+import { certificateHandlers } from './nodes/certificate-handlers.js';
 import { networkHandlers } from './nodes/network-handlers.js';
+import { nodeConfigHandlers } from './nodes/node-config.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
+import { nodeLogHandlers } from './nodes/node-log.js';
+import { subscriptionHandlers } from './nodes/subscription-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
@@ -46,6 +55,7 @@ export const HANDLERS: Handlers = {
   ...realmHandlers,
   ...indexHandlers,
   ...clusterHandlers,
+  ...acmeHandlers,
   ...defaultHandlers,
   ...logHandlers,
   ...firewallHandlers,
@@ -53,8 +63,13 @@ export const HANDLERS: Handlers = {
   ...haStatusHandlers,
   ...poolHandlers,
   ...nodeHandlers,
+  ...nodeConfigHandlers,
+  ...certificateHandlers,
+  ...aptRepositoryHandlers,
+  ...subscriptionHandlers,
   ...networkHandlers,
   ...systemHandlers,
+  ...nodeLogHandlers,
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,
@@ -64,14 +79,17 @@ export const HANDLERS: Handlers = {
   ...configHandlers,
   ...powerHandlers,
   ...bulkHandlers,
+  ...bulkActionHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
   ...backupJobHandlers,
+  ...replicationHandlers,
   ...vzdumpHandlers,
   ...migrateHandlers,
   ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
   ...rrdHandlers,
+  ...metricsExportHandlers,
 };

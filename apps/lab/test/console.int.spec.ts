@@ -52,6 +52,24 @@ describe('the console of a guest', () => {
     expect(socket.protocol).toBe('binary');
   });
 
+  it('gives a machine’s screen a password of its own, also in front of the ticket', async () => {
+    await test.root.run('POST', '/nodes/lab1/qemu', { vmid: 110, memory: 64 });
+    const stopped = await test.root.data('POST', '/nodes/lab1/qemu/110/vncproxy');
+    expect(await test.root.exitOf(stopped.upid)).toBe('Failed to run vncproxy.');
+    await test.root.run('POST', '/nodes/lab1/qemu/110/status/start');
+    const { password, ticket, port, cert, user } = await test.root.data('POST', '/nodes/lab1/qemu/110/vncproxy', {
+      websocket: 1,
+    });
+    expect(ticket).toMatch(new RegExp(`^${password}:PVEVNC:[0-9A-F]{8}::`));
+    expect([typeof port, cert, user]).toEqual(['string', test.lab.caCertificate, 'root@pam!bastide']);
+    const check = { authid: user, vncticket: ticket, path: '/vms/110', privs: 'VM.Console' };
+    expect((await test.client().call('POST', '/access/vncticket', check)).body).toEqual({ data: null });
+    expect((await test.client().call('POST', '/access/vncticket', { ...check, path: '/vms/100' })).status).toBe(401);
+    const container = await test.root.data('POST', '/nodes/lab1/lxc/100/vncproxy');
+    expect(container.password).toBeUndefined();
+    expect(container.ticket).toMatch(/^PVEVNC:/);
+  });
+
   it('refuses a ticket of another guest', async () => {
     await makeContainer(test, 101);
     await test.root.run('POST', '/nodes/lab1/lxc/101/status/start');

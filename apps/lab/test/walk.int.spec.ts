@@ -50,6 +50,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     ['/access/users/eve@pve/token/t1', { comment: 'x' }],
     ['/access/roles', { roleid: 'Mine', privs: 'VM.Audit' }],
     ['/cluster/backup', { id: 'nightly', schedule: 'sat 02:30', all: 1, storage: 'local' }],
+    ['/cluster/replication', { id: '102-0', type: 'local', target: 'lab2' }],
     ['/cluster/ha/resources', { sid: 'vm:100' }],
     ['/cluster/ha/rules', { rule: 'r1', type: 'node-affinity', resources: 'vm:100', nodes: 'lab1:2,lab2' }],
     ['/cluster/sdn/dns', { dns: 'd1', type: 'powerdns', url: 'http://192.0.2.1', key: 'x' }],
@@ -104,6 +105,8 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     '/cluster/notifications/matchers/': 'default-matcher',
     '/cluster/mapping/': 'm1',
     '/cluster/metrics/server/': 'graphite1',
+    '/cluster/replication/': '102-0',
+    '/nodes/{node}/replication/': '102-0',
   };
   const NEEDED: Record<string, string> = {
     feature: 'snapshot', timeframe: 'hour', file: '/etc/hostname', type: 'user', schedule: 'daily', action: 'stop', service: 'mon',
@@ -118,7 +121,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     [/\/prunebackups$/, /no prune-backups options configured/],
     [/^\/access\/tfa\/\{userid\}\/\{id\}$/, /No such tfa entry/],
     // Nobody but root by ticket: the description names no permission at all.
-    [/^\/cluster\/backup-info$|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
+    [/^\/cluster\/backup-info$|acme\/account\/|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
   ];
 
   /** Fields the description promises and a genuine server does not send (recorded, or read from its source). */

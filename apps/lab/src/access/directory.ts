@@ -150,12 +150,20 @@ export class Directory {
     return this.poolOf.get(`/vms/${vmid}`);
   }
 
-  /** What a destroyed guest leaves behind in ACLs (with purge) and pools (always). */
-  forgetGuest(vmid: number, purge: boolean): void {
+  /** Takes the guest out of its pool, and with `forGood` the rights on it away. */
+  forgetGuest(vmid: number, forGood: boolean): void {
     const pool = this.poolOfGuest(vmid);
     const record = pool === undefined ? undefined : this.pools.get(pool);
     if (record) this.savePool({ ...record, vms: record.vms.filter((id) => id !== vmid) });
-    if (purge) this.dropAcl((entry) => entry.path === `/vms/${vmid}`);
+    if (forGood) this.dropAcl((entry) => entry.path === `/vms/${vmid}`);
+  }
+
+  /** Takes a storage that is gone out of all pools, and the rights on it away. */
+  forgetStorage(id: string): void {
+    for (const pool of this.pools.values())
+      if (pool.storage.includes(id))
+        this.savePool({ ...pool, storage: pool.storage.filter((storage) => storage !== id) });
+    this.dropAcl((entry) => entry.path === `/storage/${id}`);
   }
 
   listAcl(): readonly AclEntry[] {

@@ -33,24 +33,6 @@ const METRICS: Section = {
   show: (id, entry) => ({ ...entry, id, disable: entry.disable ?? 0 }),
 };
 
-const ACME_PLUGINS: Section = {
-  collection: 'acme-plugin',
-  path: '/cluster/acme/plugins',
-  id: 'plugin',
-  words: {
-    exists: (id) => `ACME plugin ID '${id}' already exists`,
-    missing: (id) => `ACME plugin '${id}' not defined`,
-    missingOnUpdate: (id) => `ACME plugin ID '${id}' does not exist`,
-  },
-  builtIn: { standalone: { type: 'standalone' } },
-};
-
-/** One `id` in the path, one `plugin` in the answer. */
-function acmePlugins(): Handlers {
-  const section = sectionHandlers({ ...ACME_PLUGINS, id: 'id', show: (id, entry) => ({ ...entry, plugin: id }) });
-  return section;
-}
-
 const MAIL_TO_ROOT = 'mail-to-root';
 const ENDPOINTS = ['gotify', 'sendmail', 'smtp', 'webhook'] as const;
 const BUILT_IN_ENDPOINT: Readonly<Record<string, Entry>> = {
@@ -164,7 +146,6 @@ export const defaultHandlers: Handlers = {
   ...sectionHandlers(mapping('usb')),
   ...sectionHandlers(mapping('dir')),
   ...sectionHandlers(METRICS),
-  ...acmePlugins(),
   ...Object.assign({}, ...ENDPOINTS.map((type) => sectionHandlers(endpointSection(type)))),
   ...sectionHandlers(MATCHERS),
   'GET /cluster/notifications/targets': targets,
@@ -176,11 +157,6 @@ export const defaultHandlers: Handlers = {
     })),
     ...call.lab.nodes.map((value) => ({ field: 'hostname', value })),
     ...[...call.lab.journal.entries('backup-job')].map(([value]) => ({ field: 'job-id', value })),
-  ],
-  'GET /cluster/acme/account': () => [],
-  'GET /cluster/acme/directories': () => [
-    { name: "Let's Encrypt V2", url: 'https://acme-v02.api.letsencrypt.org/directory' },
-    { name: "Let's Encrypt V2 Staging", url: 'https://acme-staging-v02.api.letsencrypt.org/directory' },
   ],
   'GET /cluster/ceph/status': noCeph('ceph-mon'),
   'GET /cluster/ceph/metadata': noCeph('ceph-mon'),
@@ -200,8 +176,6 @@ export const defaultHandlers: Handlers = {
           quorum_votes: '1',
         })),
   'GET /cluster/config/apiversion': () => 1,
-  'GET /cluster/replication': () => [],
   'GET /cluster/qemu/custom-cpu-models': () => [],
   'GET /cluster/qemu/cpu-flags': () => [],
-  'GET /cluster/jobs/realm-sync': () => [],
 };

@@ -1,133 +1,145 @@
-/** startall, stopall and the cluster's bulk actions: many guests in the order of their `startup`, each in a task of its own. */
-import { forbidden } from '../http/api-error.js';
+/** What a node does to all its guests: startall, stopall, suspendall, migrateall. */
+import { fail, forbidden, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import { stateStorage } from '../qemu/machine-state.js';
 import { splitList } from '../schema/formats.js';
+import type { Parameters } from '../schema/validate.js';
 import type { Guest } from '../state/model.js';
-import type { TaskContext, TaskWorker } from '../tasks/tasks.js';
-import { isTemplate } from './guests.js';
-import { KINDS } from './kind.js';
-import { pauseGuest, shutdownGuest, startGuest, suspendToDisk } from './power.js';
+import type { TaskContext } from '../tasks/tasks.js';
+import { demandOnAll, errorOf, guestsIn, label, startOne, startupOf } from './bulk-run.js';
+import { migrateHandlers, obstacles } from './migrate.js';
+import { powerHandlers } from './power-handlers.js';
 
-const LAST = Number.MAX_SAFE_INTEGER;
 /** Seconds a shutdown of many waits for each. */
 const STOP_SECONDS = 180;
 
-const orderOf = (guest: Guest) =>
-  Number(/(?:^|,)(?:order=)?(\d+)/.exec(String(guest.config.startup ?? ''))?.[1] ?? LAST);
-
 interface Action {
-  /** Of the whole: `startall`, `bulk-start`. */
   readonly task: string;
   readonly privileges: readonly string[];
-  /** Which of the guests named, or of all, it is for. */
   readonly takes: (guest: Guest, call: Call) => boolean;
   readonly backwards: boolean;
   readonly doing: string;
-  /** Task type and work for one guest. */
-  readonly one: (call: Call, guest: Guest) => readonly [type: string, worker: TaskWorker];
+  readonly verb: string;
+  readonly parameters: (call: Call, guest: Guest) => Parameters;
 }
 
-const label = (guest: Guest) => `${KINDS[guest.type].label} ${guest.vmid}`;
-
-function demand(call: Call, action: Action, wanted: readonly number[]): void {
-  if (call.can('/', action.privileges)) return;
-  if (wanted.length === 0) throw forbidden(`/, ${action.privileges.join(', ')}`);
-  for (const vmid of wanted) for (const privilege of action.privileges) call.demand(`/vms/${vmid}`, [privilege]);
-}
-
-async function runOne(call: Call, action: Action, guest: Guest, task: TaskContext): Promise<void> {
-  const { lab } = call;
-  task.log(`${action.doing} ${label(guest)}`);
-  const [type, worker] = action.one(call, guest);
-  const upid = lab.tasks.start({ node: guest.node, type, id: String(guest.vmid), user: call.caller.id }, worker);
-  const stop = () => lab.tasks.abort(upid);
-  task.signal.addEventListener('abort', stop, { once: true });
-  await lab.tasks.finished(upid);
-  task.signal.removeEventListener('abort', stop);
-  task.signal.throwIfAborted();
-  const status = lab.tasks.get(upid)?.status ?? 'unknown';
-  if (status !== 'OK' && !status.startsWith('WARNINGS')) task.log(`${action.doing} ${label(guest)} failed: ${status}`);
-}
-
-/** `node` undefined: guests of the whole cluster. */
-function bulk(call: Call, action: Action, node?: string): string {
-  const wanted = node === undefined ? call.list('vms').map(Number) : splitList(call.text('vms') ?? '').map(Number);
-  demand(call, action, wanted);
-  const first = node ?? call.lab.nodes[0] ?? '';
-  return call.task(
-    action.task,
-    '',
-    async (task) => {
-      const guests = [...call.lab.state.guests.values()]
-        .filter((guest) => (node === undefined || guest.node === node) && !isTemplate(guest))
-        .filter((guest) => (wanted.length === 0 || wanted.includes(guest.vmid)) && action.takes(guest, call))
-        .sort((left, right) => orderOf(left) - orderOf(right) || left.vmid - right.vmid);
-      if (action.backwards) guests.reverse();
-      for (const guest of guests) await runOne(call, action, guest, task);
-    },
-    first,
-  );
-}
-
-const START: Action = {
-  task: 'bulk-start',
+const STARTALL: Action = {
+  task: 'startall',
   privileges: ['VM.PowerMgmt'],
-  takes: (guest) => !guest.running,
+  // Without `force` a node starts only what starts with it.
+  takes: (guest, call) => !guest.running && (call.flag('force') || guest.config.onboot === 1),
   backwards: false,
   doing: 'Starting',
-  one: ({ lab }, { type, node, vmid }) => [
-    type === 'qemu' ? 'qmstart' : 'vzstart',
-    (task) => startGuest(lab, type, node, vmid, task),
-  ],
+  verb: 'status/start',
+  parameters: () => ({}),
 };
-const SHUTDOWN: Action = {
-  task: 'bulk-shutdown',
+const STOPALL: Action = {
+  task: 'stopall',
   privileges: ['VM.PowerMgmt'],
   takes: (guest) => guest.running !== undefined,
   backwards: true,
   doing: 'Stopping',
-  one: (call, { type, node, vmid }) => [
-    type === 'qemu' ? 'qmshutdown' : 'vzshutdown',
-    (task) =>
-      shutdownGuest(
-        call.lab,
-        type,
-        node,
-        vmid,
-        { timeout: call.number('timeout') ?? STOP_SECONDS, forceStop: call.number('force-stop') !== 0 },
-        task,
-      ),
-  ],
+  verb: 'status/shutdown',
+  parameters: (call, guest) => ({
+    timeout: startupOf(guest, 'down') ?? call.number('timeout') ?? STOP_SECONDS,
+    forceStop: call.number('force-stop') ?? 1,
+  }),
 };
-const SUSPEND: Action = {
-  task: 'bulk-suspend',
-  privileges: ['VM.PowerMgmt'],
+const SUSPENDALL: Action = {
+  task: 'suspendall',
+  privileges: ['VM.PowerMgmt', 'VM.Config.Disk'],
   takes: (guest) => guest.type === 'qemu' && guest.running !== undefined,
   backwards: true,
   doing: 'Suspending',
-  one: (call, guest) => {
-    const { lab } = call;
-    const { node, vmid } = guest;
-    if (!call.flag('to-disk')) return ['qmpause', (task) => pauseGuest(lab, node, vmid, true, task)];
-    const storage = call.text('statestorage') ?? stateStorage(lab, guest);
-    return ['qmsuspend', (task) => suspendToDisk(lab, node, vmid, storage, task, false)];
-  },
+  verb: 'status/suspend',
+  parameters: () => ({ todisk: 1 }),
 };
 
-/** Without `force` a node starts only what starts with it. */
-const STARTALL: Action = {
-  ...START,
-  task: 'startall',
-  takes: (guest, call) => !guest.running && (call.flag('force') || guest.config.onboot === 1),
-};
+const wantedOf = (call: Call) => splitList(call.text('vms') ?? '').map(Number);
+
+function demand(call: Call, { privileges }: Action, wanted: readonly number[]): void {
+  if (call.can('/', privileges)) return;
+  if (wanted.length === 0) throw forbidden(`/, ${privileges.join(' && ')}`);
+  demandOnAll(call, ['VM.PowerMgmt'], wanted);
+}
+
+async function runOne(call: Call, action: Action, guest: Guest, task: TaskContext): Promise<void> {
+  task.log(`${action.doing} ${label(guest)}`);
+  try {
+    const upid = await startOne(call, powerHandlers, guest, action.verb, action.parameters(call, guest));
+    const error = await errorOf(call, upid, task);
+    if (error !== undefined) task.log(`${action.doing} ${label(guest)} failed: ${error}`);
+  } catch (error) {
+    task.signal.throwIfAborted();
+    task.log((error as Error).message);
+  }
+}
+
+function all(call: Call, action: Action): string {
+  const wanted = wantedOf(call);
+  demand(call, action, wanted);
+  return call.task(action.task, '', async (task) => {
+    const guests = guestsIn(call, wanted, call.node).filter((guest) => action.takes(guest, call));
+    if (action.backwards) guests.reverse();
+    for (const guest of guests) await runOne(call, action, guest, task);
+  });
+}
+
+/** Whether its migration was started. */
+async function moveOne(call: Call, guest: Guest, task: TaskContext): Promise<string | undefined> {
+  const target = call.need('target');
+  const online = guest.running ? 1 : 0;
+  const withDisks = call.number('with-local-disks');
+  if (guest.type === 'qemu') {
+    const found = obstacles(call.lab, guest, target, online === 1 && !withDisks);
+    if (found.length > 0) {
+      task.log(`Check VM ${guest.vmid}: skip VM ${guest.vmid} - precondition check failed:`);
+      for (const line of found) task.log(`  ${line}`);
+      return undefined;
+    }
+    task.log(`Check VM ${guest.vmid}: precondition check passed`);
+  }
+  task.log(`Migrating ${label(guest)}`);
+  const how: Parameters =
+    guest.type === 'lxc'
+      ? { restart: online }
+      : { online, ...(withDisks === undefined ? {} : { 'with-local-disks': withDisks }) };
+  try {
+    return await startOne(call, migrateHandlers, guest, 'migrate', { target, ...how });
+  } catch (error) {
+    task.log((error as Error).message);
+    return undefined;
+  }
+}
+
+function migrateAll(call: Call): string {
+  const { lab } = call;
+  const wanted = wantedOf(call);
+  if (!call.can('/', ['VM.Migrate'])) demandOnAll(call, ['VM.Migrate'], wanted);
+  const target = call.need('target');
+  if (target === call.node) throw parameterError({ target: 'target is local node.' });
+  if (!lab.nodes.includes(target)) throw fail(`no such cluster node '${target}'`);
+  const workers = call.number('max-workers') ?? call.number('maxworkers') ?? lab.journal.get('options', 'max_workers');
+  if (!workers) throw fail("either 'max-workers' parameter or max_workers in datacenter.cfg must be set!");
+  return call.task('migrateall', '', async (task) => {
+    const guests = [...lab.state.guests.values()]
+      .filter((guest) => guest.node === call.node && (wanted.length === 0 || wanted.includes(guest.vmid)))
+      .sort((left, right) => (String(left.vmid) < String(right.vmid) ? -1 : 1));
+    if (guests.length === 0) return task.log('no virtual guests matched, nothing to do..');
+    let started = 0;
+    for (const guest of guests) {
+      const upid = await moveOne(call, guest, task);
+      if (upid === undefined) continue;
+      started += 1;
+      await errorOf(call, upid, task);
+    }
+    if (started === 0) throw new Error('no migrations worker started...');
+    task.log(`All jobs finished, used ${started} workers in total.`);
+  });
+}
 
 export const bulkHandlers: Handlers = {
-  'POST /nodes/{node}/startall': (call) => bulk(call, STARTALL, call.node),
-  'POST /nodes/{node}/stopall': (call) => bulk(call, { ...SHUTDOWN, task: 'stopall' }, call.node),
-  'GET /cluster/bulk-action': () => [{ name: 'guest' }],
-  'GET /cluster/bulk-action/guest': () => ['start', 'shutdown', 'migrate', 'suspend'].map((name) => ({ name })),
-  'POST /cluster/bulk-action/guest/start': (call) => bulk(call, START),
-  'POST /cluster/bulk-action/guest/shutdown': (call) => bulk(call, SHUTDOWN),
-  'POST /cluster/bulk-action/guest/suspend': (call) => bulk(call, SUSPEND),
+  'POST /nodes/{node}/startall': (call) => all(call, STARTALL),
+  'POST /nodes/{node}/stopall': (call) => all(call, STOPALL),
+  'POST /nodes/{node}/suspendall': (call) => all(call, SUSPENDALL),
+  'POST /nodes/{node}/migrateall': migrateAll,
 };

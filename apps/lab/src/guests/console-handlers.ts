@@ -4,35 +4,58 @@ import { fail } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import type { GuestType } from '../state/model.js';
 import { guestOf } from './guests.js';
+import { KINDS } from './kind.js';
 
 /** Ports Proxmox hands out for consoles. */
 const FIRST_PORT = 5900;
 const PORTS = 100;
 let next = 0;
 
-function proxy(call: Call, type: GuestType, kind: 'term' | 'vnc'): Record<string, unknown> {
-  const guest = guestOf(call, type);
-  if (type === 'qemu' && kind === 'term' && !Object.keys(guest.config).some((key) => /^serial\d$/.test(key)))
-    throw fail('unable to find a serial interface');
-  if (!guest.running) throw fail(type === 'qemu' ? `VM ${call.vmid} not running` : `CT ${call.vmid} not running`);
+function nextPort(): number {
   next = (next + 1) % PORTS;
-  const port = FIRST_PORT + next;
+  return FIRST_PORT + next;
+}
+
+const notRunning = (call: Call, type: GuestType) => `${KINDS[type].label} ${call.vmid} not running`;
+
+function terminal(call: Call, type: GuestType): Record<string, unknown> {
+  const guest = guestOf(call, type);
+  if (type === 'qemu' && !Object.keys(guest.config).some((key) => /^serial\d$/.test(key)))
+    throw fail('unable to find a serial interface');
+  if (!guest.running) throw fail(notRunning(call, type));
+  const port = nextPort();
+  return {
+    user: call.caller.id,
+    upid: call.task('vncproxy', call.vmid, async (task) => task.log(`starting termproxy ${port}`)),
+    port,
+    ticket: call.lab.tickets.issueConsole(call.caller.id, `/vms/${call.vmid}`),
+  };
+}
+
+/** A machine's always has a password of its own, a container's only where a websocket is to follow. */
+function screen(call: Call, type: GuestType): Record<string, unknown> {
+  const guest = guestOf(call, type);
+  if (type === 'lxc' && !guest.running) throw fail(notRunning(call, type));
+  const port = nextPort();
   const ticket = call.lab.tickets.issueConsole(call.caller.id, `/vms/${call.vmid}`);
-  const upid = call.task('vncproxy', call.vmid, async (task) => task.log(`starting ${kind}proxy ${port}`));
-  const password = randomBytes(4).toString('hex');
+  const password = type === 'qemu' || call.flag('websocket') ? randomBytes(4).toString('hex') : undefined;
+  const upid = call.task('vncproxy', call.vmid, async (task) => {
+    task.log(`starting vncproxy ${port}`);
+    if (!guest.running) throw new Error('Failed to run vncproxy.');
+  });
   return {
     user: call.caller.id,
     upid,
-    port: kind === 'term' ? port : String(port),
-    ticket: kind === 'term' ? ticket : `${password}:${ticket}`,
-    ...(kind === 'vnc'
-      ? { cert: call.lab.certificate.certificate, ...(call.flag('generate-password') ? { password } : {}) }
-      : {}),
+    port: String(port),
+    cert: call.lab.certificate.caCertificate,
+    ticket: password === undefined ? ticket : `${password}:${ticket}`,
+    ...(password === undefined ? {} : { password }),
   };
 }
 
 export const consoleHandlers: Handlers = {
-  'POST /nodes/{node}/lxc/{vmid}/termproxy': (call) => proxy(call, 'lxc', 'term'),
-  'POST /nodes/{node}/qemu/{vmid}/termproxy': (call) => proxy(call, 'qemu', 'term'),
-  'POST /nodes/{node}/lxc/{vmid}/vncproxy': (call) => proxy(call, 'lxc', 'vnc'),
+  'POST /nodes/{node}/lxc/{vmid}/termproxy': (call) => terminal(call, 'lxc'),
+  'POST /nodes/{node}/qemu/{vmid}/termproxy': (call) => terminal(call, 'qemu'),
+  'POST /nodes/{node}/lxc/{vmid}/vncproxy': (call) => screen(call, 'lxc'),
+  'POST /nodes/{node}/qemu/{vmid}/vncproxy': (call) => screen(call, 'qemu'),
 };

@@ -1,6 +1,7 @@
 /** DELETE of a guest: its volumes, and with `purge` what other configurations say of it. */
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
+import { checkNotReplicated, forgetJobsOf } from '../jobs/replication-jobs.js';
 import type { Lab } from '../lab.js';
 import type { Guest, GuestType, Volume } from '../state/model.js';
 import { checkNotInUse, removeVolume } from '../storage/volumes.js';
@@ -36,6 +37,7 @@ const haKey = (type: GuestType, vmid: number) => `${type === 'qemu' ? 'vm' : 'ct
 function purge(lab: Lab, type: GuestType, vmid: number, task: TaskContext): void {
   const { label } = KINDS[type];
   task.log(`purging ${label} ${vmid} from related configurations..`);
+  forgetJobsOf(lab, vmid);
   for (const [id, job] of [...lab.journal.entries<Record<string, unknown>>('backup-job')]) {
     if (typeof job.vmid !== 'string') continue;
     const rest = job.vmid.split(',').filter((one) => one !== String(vmid));
@@ -59,6 +61,7 @@ export function destroy(call: Call, type: GuestType): string {
     if (type === 'lxc') checkLock(guest);
     if (!call.flag('purge') && lab.journal.get('ha-resource', haKey(type, vmid)) !== undefined)
       throw fail(`unable to remove ${label} ${vmid} - used in HA resources and purge parameter not set.`);
+    if (!call.flag('purge')) checkNotReplicated(lab, vmid);
     if (guest.running && !force)
       throw fail(
         type === 'qemu'
@@ -76,7 +79,7 @@ export function destroy(call: Call, type: GuestType): string {
       await halt(lab, guest);
       await destroyVolumes(lab, guest, call.flag('destroy-unreferenced-disks'));
       lab.state.deleteGuest(vmid);
-      lab.directory.forgetGuest(vmid, call.flag('purge'));
+      lab.directory.forgetGuest(vmid, true);
       if (call.flag('purge')) purge(lab, type, vmid, task);
     }),
   );

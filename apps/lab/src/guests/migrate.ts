@@ -8,6 +8,7 @@ import { isCloudInitFile } from '../qemu/drives.js';
 import type { Guest, GuestType, Volume } from '../state/model.js';
 import { volumeId } from '../state/model.js';
 import { contentOf, isOnNode, loadStorage } from '../storage/storages.js';
+import { localTime } from '../tasks/local-time.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { disksOf } from './disks.js';
 import { checkLock, demandOnGuest, guestOf, loadGuest, withConfigLock, withGuestLock } from './guests.js';
@@ -18,11 +19,6 @@ import { boot, halt } from './power.js';
 const RESTART_SECONDS = 180;
 
 const two = (value: number) => String(value).padStart(2, '0');
-function stamp(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
-}
 function duration(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
@@ -34,7 +30,7 @@ async function withLog(
   task: TaskContext,
   work: (log: (line: string) => void) => Promise<void>,
 ): Promise<void> {
-  const log = (line: string) => task.log(`${stamp(lab.now())} ${line}`);
+  const log = (line: string) => task.log(`${localTime(lab.now())} ${line}`);
   const begin = lab.now();
   try {
     await work(log);
@@ -231,20 +227,36 @@ function describeDisk({ volume, drive, isCdrom, isUnused, snapshots }: LocalDisk
   };
 }
 
+/** Storages a machine needs that another node does not have. */
+function missingStorages(lab: Lab, guest: Guest, node: string): string[] {
+  const storages = new Set(disksOf('qemu', guest.config).flatMap((disk) => disk.file.split(':')[0] ?? []));
+  return [...storages]
+    .filter((id) => {
+      const storage = lab.state.storages.get(id);
+      return storage !== undefined && (storage.options.disable === 1 || !isOnNode(storage, node));
+    })
+    .sort();
+}
+
+/** What keeps a machine from being moved with all others of its node, a line each. */
+export function obstacles(lab: Lab, guest: Guest, node: string, disksStay: boolean): string[] {
+  const list = (what: string, found: readonly string[]) =>
+    found.length > 0 ? [`Has ${what}: ${found.join(', ')}`] : [];
+  return [
+    ...list('local disks', disksStay ? [...localDisks(lab, guest).keys()] : []),
+    ...list('local resources', localResources(guest)),
+    ...list('unavailable storages', missingStorages(lab, guest, node)),
+  ];
+}
+
 function preconditions(call: Call): unknown {
   const { lab } = call;
   const guest = guestOf(call, 'qemu');
   checkLock(guest);
-  const storages = new Set(disksOf('qemu', guest.config).flatMap((disk) => disk.file.split(':')[0] ?? []));
   const others = lab.nodes.filter((node) => node !== call.node);
   const refused: Record<string, { unavailable_storages?: string[] }> = {};
   for (const node of others) {
-    const missing = [...storages]
-      .filter((id) => {
-        const storage = lab.state.storages.get(id);
-        return storage !== undefined && (storage.options.disable === 1 || !isOnNode(storage, node));
-      })
-      .sort();
+    const missing = missingStorages(lab, guest, node);
     refused[node] = missing.length > 0 ? { unavailable_storages: missing } : {};
   }
   return {

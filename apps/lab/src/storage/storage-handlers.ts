@@ -133,6 +133,7 @@ function remove(call: Call): void {
   );
   if (isBase) throw refuse("can't remove storage - storage is used as base of another storage");
   lab.state.deleteStorage(id);
+  lab.directory.forgetStorage(id);
 }
 
 /** Formats a storage of the type takes, in the words of the API. */

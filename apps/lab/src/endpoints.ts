@@ -29,6 +29,7 @@ import { vzdumpHandlers } from './guests/vzdump-handlers.js';
 import type { Handlers } from './http/call.js';
 import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
+import { realmSyncHandlers } from './jobs/realm-sync-handlers.js';
 import { replicationHandlers } from './jobs/replication-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
 import { aptRepositoryHandlers } from './nodes/apt-repositories.js';
@@ -85,6 +86,7 @@ export const HANDLERS: Handlers = {
   ...consoleHandlers,
   ...backupJobHandlers,
   ...replicationHandlers,
+  ...realmSyncHandlers,
   ...vzdumpHandlers,
   ...migrateHandlers,
   ...sdnHandlers,

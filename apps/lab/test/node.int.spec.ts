@@ -21,6 +21,19 @@ describe('a node', () => {
     expect(localtime - time).toBe(9 * 3600);
   });
 
+  it('stops and starts its services, but for those it cannot be without and those it does not have', async () => {
+    const control = (service: string, verb: string) => test.root.run('POST', `${N}/services/${service}/${verb}`);
+    const state = async (service: string) => (await test.root.data('GET', `${N}/services/${service}/state`)).state;
+    expect(await control('pveproxy', 'stop')).toBe(
+      "invalid service cmd 'pveproxy stop': refusing to stop essential service!",
+    );
+    expect(await control('syslog', 'start')).toBe("command 'systemctl start syslog' failed: exit code 5");
+    expect(await control('cron', 'stop')).toBe('OK');
+    expect(await state('cron')).toBe('dead');
+    expect(await control('cron', 'restart')).toBe('OK');
+    expect(await state('cron')).toBe('running');
+  });
+
   it('writes its name servers anew each time, each once', async () => {
     const dns = `${N}/dns`;
     await test.root.data('PUT', dns, { search: 'x.test', dns1: '192.0.2.1', dns2: '192.0.2.1', dns3: '192.0.2.3' });

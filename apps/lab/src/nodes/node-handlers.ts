@@ -6,7 +6,7 @@ import { LAB_VERSION, nodeAddress, VERSION } from '../cluster/cluster-handlers.j
 import { nodeRow } from '../cluster/resource-rows.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import { cpuModel, nodeFigures } from './node-figures.js';
+import { cpuInfo, nodeFigures } from './node-figures.js';
 
 function listNodes(call: Call): unknown {
   const { lab } = call;
@@ -37,16 +37,7 @@ function nodeStatus(call: Call): unknown {
       free: figures.maxdisk - figures.disk,
       avail: figures.maxdisk - figures.disk,
     },
-    cpuinfo: {
-      cpus: figures.maxcpu,
-      cores: figures.maxcpu,
-      sockets: 1,
-      model: cpuModel(),
-      flags: '',
-      hvm: '0',
-      mhz: '0',
-      user_hz: 100,
-    },
+    cpuinfo: cpuInfo(),
     pveversion: `pve-manager/${VERSION.version}/${VERSION.repoid} (${LAB_VERSION})`,
     kversion: 'Linux (lab)',
     'current-kernel': { sysname: 'Linux', release: 'lab', version: LAB_VERSION, machine: 'x86_64' },

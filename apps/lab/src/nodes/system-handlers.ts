@@ -20,15 +20,17 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   sshd: 'OpenBSD Secure Shell server',
 };
 /** Without these the interface would be gone. */
-const ESSENTIAL = new Set(['pveproxy', 'pvedaemon', 'pve-cluster', 'corosync']);
+const ESSENTIAL = new Set(['pveproxy', 'pvedaemon', 'pve-cluster']);
 const ABSENT = new Set(['syslog', 'systemd-timesyncd']);
 
 const serviceNames = () =>
   methodOf('GET', '/nodes/{node}/services/{service}/state').parameters.get('service')?.enum ?? [];
 
+const isAbsent = (call: Call, name: string) => ABSENT.has(name) || (name === 'corosync' && call.lab.nodes.length === 1);
+
 function service(call: Call, name: string): Record<string, string> {
   const stopped = call.lab.journal.get<string>('service', `${call.node}/${name}`) === 'stopped';
-  const absent = ABSENT.has(name) || (name === 'corosync' && call.lab.nodes.length === 1);
+  const absent = isAbsent(call, name);
   return {
     service: name,
     name,
@@ -45,7 +47,8 @@ function control(verb: 'start' | 'stop' | 'restart' | 'reload') {
     const { lab, node } = call;
     return call.task(`srv${verb}`, name, async () => {
       if (verb === 'stop' && ESSENTIAL.has(name))
-        throw new Error(`invalid service cmd '${name} stop': reload (restart) only`);
+        throw new Error(`invalid service cmd '${name} stop': refusing to stop essential service!`);
+      if (isAbsent(call, name)) throw new Error(`command 'systemctl ${verb} ${name}' failed: exit code 5`);
       if (verb === 'stop') lab.journal.put('service', `${node}/${name}`, 'stopped');
       else lab.journal.delete('service', `${node}/${name}`);
     });

@@ -248,11 +248,24 @@ describe('a lab of several nodes', () => {
     expect(await reason('DELETE', '/cluster/firewall/groups/nosuch')).toBe("no such security group 'nosuch'");
   });
 
+  it('tells who joins which node to go to, and alone that there is nothing to join', async () => {
+    const join = '/cluster/config/join';
+    expect(await test.root.data('GET', join, { node: 'lab2' })).toMatchObject({ preferred_node: 'lab2' });
+    expect(await reason('GET', join, { node: 'lab9' })).toBe("unknown node 'lab9'");
+    const alone = await openTestLab({ nodes: ['lab1'] });
+    const { status, body } = await alone.root.call('GET', join);
+    expect([status, body.message]).toEqual([424, 'node is not in a cluster, no join info available!']);
+    expect(await alone.root.data('GET', '/cluster/config/totem')).toBeNull();
+    expect(await alone.root.data('GET', '/cluster/config/nodes')).toEqual([]);
+    await alone.close();
+  });
+
   it('keeps the options of the datacenter, property strings taken apart, and lists tags in use', async () => {
     await test.root.data('PUT', '/cluster/options', {
       migration: 'type=insecure,network=192.0.2.0/24',
       'next-id': 'lower=500,upper=600',
       'registered-tags': 'web;prod',
+      max_workers: 4,
       description: 'all of it',
     });
     expect(await test.root.data('GET', '/cluster/options')).toEqual({
@@ -260,6 +273,7 @@ describe('a lab of several nodes', () => {
       migration: { type: 'insecure', network: '192.0.2.0/24' },
       'next-id': { lower: '500', upper: '600' },
       'registered-tags': ['web', 'prod'],
+      max_workers: '4',
       description: 'all of it\n',
       'allowed-tags': ['prod', 'web'],
     });
@@ -341,6 +355,10 @@ describe('tasks of a lab', () => {
     expect((await two.call('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/status`)).reason).toBe(
       'Permission check failed (/nodes/lab1, Sys.Audit)',
     );
-    expect((await one.data('GET', '/cluster/tasks')).length).toBe(1);
+    // The list of the whole cluster is for users and auditors.
+    expect(await one.data('GET', '/cluster/tasks')).toEqual([]);
+    expect(await test.root.data('GET', '/cluster/tasks')).toContainEqual(
+      expect.objectContaining({ upid, user: 'op@pve', tokenid: 'one', status: 'OK', saved: '1' }),
+    );
   });
 });

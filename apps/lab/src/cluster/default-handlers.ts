@@ -92,7 +92,9 @@ const targets = (call: Call) =>
 
 function joinInformation(call: Call): unknown {
   const { lab } = call;
-  if (lab.nodes.length === 1) throw new ApiError(424, 'node is not in a cluster, no join info available!\n');
+  if (lab.nodes.length === 1) throw new ApiError(424, 'node is not in a cluster, no join info available!');
+  const preferred = call.text('node') ?? lab.nodes[0] ?? '';
+  if (!lab.nodes.includes(preferred)) throw fail(`unknown node '${preferred}'`);
   return {
     nodelist: lab.nodes.map((name, index) => ({
       name,
@@ -102,7 +104,7 @@ function joinInformation(call: Call): unknown {
       quorum_votes: '1',
       ring0_addr: `127.0.0.${index + 1}`,
     })),
-    preferred_node: call.text('node') ?? lab.nodes[0],
+    preferred_node: preferred,
     totem: totem(call),
     config_digest: createHash('sha1').update(lab.nodes.join(',')).digest('hex'),
   };
@@ -110,7 +112,7 @@ function joinInformation(call: Call): unknown {
 
 const totem = (call: Call) =>
   call.lab.nodes.length === 1
-    ? {}
+    ? null
     : {
         cluster_name: call.lab.name,
         config_version: String(call.lab.nodes.length),

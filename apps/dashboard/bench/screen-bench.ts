@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { AnsweringServer, stepId } from './answering-server.js';
+import { ranks, say } from './figures.js';
 
 const { values } = parseArgs({
   options: {
@@ -28,13 +29,6 @@ const STEPS = Number(values.steps);
 const LINES_PER_SECOND = Number(values.lines);
 const LOG = Number(values.log);
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const ranks = (given: readonly number[]): string => {
-  if (given.length === 0) return 'none';
-  const sorted = [...given].sort((a, b) => a - b);
-  const at = (share: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
-  return `min ${at(0)}, median ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)} ms`;
-};
 const text = (line: number): string => `Setting up package ${line} of many (1.2.3-4) ...`;
 const batchOf = (from: number, count: number): object => ({
   type: 'log',

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
 import { CLIENT, OutsideProvider } from '../../control-plane/test/accounts/outside-provider.js';
 import { freePort } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
-import { axeFindings } from './axe.js';
 import { press, tabTo, type } from './keyboard.js';
+import { looksAt, wearLight } from './looks.js';
 
 /** Ways in, in a real browser with a device of its own (WebAuthn's virtual authenticator) and a real identity provider. */
 const story = existsSync('/usr/bin/chromium') ? describe : describe.skip;
@@ -269,51 +269,43 @@ story('ways in', () => {
     async () => {
       const findings: string[] = [];
       const cookies = await context.storageState();
+      const look = { reducedMotion: 'reduce', locale: 'en-GB' } as const;
+      const own = await browser.newContext({ ...look, storageState: cookies });
+      const stranger = await browser.newContext(look);
+      const seen = await own.newPage();
+      const door = await stranger.newPage();
+      const screens: [Page, string, () => Promise<unknown>][] = [
+        [seen, '/settings/account', () => seen.locator('[data-passkeys]').waitFor()],
+        [seen, '/settings/people', () => seen.getByText('eva Example').first().waitFor()],
+        [seen, '/settings/log-in', () => seen.locator('[data-provider]').first().waitFor()],
+        [
+          seen,
+          '/settings/log-in?form',
+          async () => {
+            await seen.getByRole('button', { name: 'Change Town sign-in' }).click();
+            await seen.getByRole('dialog').getByLabel('Group', { exact: true }).first().waitFor();
+            await seen.waitForTimeout(300);
+          },
+        ],
+        [seen, '/device?code=BBBB-BBBB', () => seen.getByLabel('Code').waitFor()],
+        [door, '/login?problem=auth.no_role', () => door.getByRole('alert').waitFor()],
+      ];
       for (const [width, height] of [
         [1440, 900],
         [1024, 768],
         [390, 844],
       ] as const) {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          const look = { viewport: { width, height }, colorScheme, reducedMotion: 'reduce', bypassCSP: true } as const;
-          const own = await browser.newContext({ ...look, storageState: cookies, locale: 'en-GB' });
-          const stranger = await browser.newContext({ ...look, locale: 'en-GB' });
-          const seen = await own.newPage();
-          const screens: [Page, string, () => Promise<unknown>][] = [
-            [seen, '/settings/account', () => seen.locator('[data-passkeys]').waitFor()],
-            [seen, '/settings/people', () => seen.getByText('eva Example').first().waitFor()],
-            [seen, '/settings/log-in', () => seen.locator('[data-provider]').first().waitFor()],
-            [
-              seen,
-              '/settings/log-in#form',
-              async () => {
-                await seen.getByRole('button', { name: 'Change Town sign-in' }).click();
-                await seen.getByRole('dialog').getByLabel('Group', { exact: true }).first().waitFor();
-                await seen.waitForTimeout(300);
-              },
-            ],
-            [seen, '/device?code=BBBB-BBBB', () => seen.getByLabel('Code').waitFor()],
-          ];
-          const door = await stranger.newPage();
-          screens.push([door, '/login?problem=auth.no_role', () => door.getByRole('alert').waitFor()]);
-          for (const [at, screen, ready] of screens) {
-            const where = `${screen} at ${width} ${colorScheme}`;
-            await at.goto(base + screen);
-            await ready();
-            const wide = await at.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-            if (wide > 0) findings.push(`${where}: ${wide} pixels too wide`);
-            if (process.env.E2E_SCREENSHOTS) {
-              mkdirSync(process.env.E2E_SCREENSHOTS, { recursive: true });
-              const file = `${screen.replace(/\W+/g, '_')}-${width}-${colorScheme}.png`;
-              await at.screenshot({ path: join(process.env.E2E_SCREENSHOTS, file), fullPage: true });
-            }
-            if (width === 1024) continue;
-            findings.push(...(await axeFindings(at)).map((finding) => `${where}: ${finding}`));
-          }
-          await own.close();
-          await stranger.close();
+        for (const [at, screen, ready] of screens) {
+          await at.setViewportSize({ width, height });
+          await wearLight(at);
+          await at.goto(base + screen);
+          await ready();
+          for (const finding of await looksAt(at, `${screen.replace(/\W+/g, '_')}-${width}`, width !== 1024))
+            findings.push(`${screen} at ${width}: ${finding}`);
         }
       }
+      await own.close();
+      await stranger.close();
       expect(findings).toEqual([]);
     },
     5 * 60_000,

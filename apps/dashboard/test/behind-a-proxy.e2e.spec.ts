@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { freePort } from '../../control-plane/test/e2e/demo.js';
 import { plainBrowser } from '../../control-plane/test/e2e/trusting-browser.js';
 import { privatePostgres, privateRedis } from '../../control-plane/test/engine/private-servers.js';
 import { WrittenRun } from '../../control-plane/test/engine/written-run.js';
+import { ApiProcess, PASSWORD } from './api-process.js';
 import { axeFindings } from './axe.js';
 import { PathProxy } from './path-proxy.js';
 
@@ -19,15 +18,13 @@ const possible = existsSync('/usr/bin/chromium');
 const story = possible ? describe : describe.skip;
 if (!possible) process.stderr.write('SKIPPED: the pages behind a proxy need Chromium (infra/setup/setup.sh)\n');
 
-const PASSWORD = 'correct horse battery';
 const STEPS = 300;
 
 story('the dashboard behind a reverse proxy under a path', () => {
   const postgres = privatePostgres();
   const redis = privateRedis();
   let state = '';
-  let port = 0;
-  let plane: ChildProcess | undefined;
+  let plane: ApiProcess;
   let proxy: PathProxy;
   let browser: Browser;
   let context: BrowserContext;
@@ -37,36 +34,6 @@ story('the dashboard behind a reverse proxy under a path', () => {
   let written = 0;
   const faults: string[] = [];
 
-  const startPlane = async (): Promise<void> => {
-    const child = spawn(process.execPath, [resolve('dist/apps/control-plane/src/main.js'), '--role', 'api'], {
-      env: {
-        ...process.env,
-        DATABASE_URL: postgres.url,
-        REDIS_URL: redis.url,
-        BASTIDE_STATE_DIR: state,
-        BASTIDE_LISTEN: `127.0.0.1:${port}`,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    plane = child;
-    let output = '';
-    await new Promise<void>((done, fail) => {
-      const hear = (data: Buffer): void => {
-        output += data.toString();
-        if (output.includes('the API listens')) done();
-      };
-      child.stdout.on('data', hear);
-      child.stderr.on('data', hear);
-      child.on('exit', (code) => fail(new Error(`the control plane ended with ${code}:\n${output}`)));
-    });
-  };
-  const stopPlane = async (): Promise<void> => {
-    const child = plane;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await ended;
-  };
   /** Lines of a step that runs, numbered. */
   const print = async (count: number): Promise<void> => {
     const texts = Array.from({ length: count }, (_, at) => `line <b>${written + at}</b>`);
@@ -89,10 +56,10 @@ story('the dashboard behind a reverse proxy under a path', () => {
 
   beforeAll(async () => {
     state = mkdtempSync(join(tmpdir(), 'bastide-proxy-'));
-    port = await freePort();
-    await startPlane();
+    plane = new ApiProcess({ databaseUrl: postgres.url, redisUrl: redis.url, state });
+    await plane.start();
     run = await WrittenRun.start(postgres.url, STEPS);
-    proxy = new PathProxy('/bastide', port);
+    proxy = new PathProxy('/bastide', plane.port);
     base = `${await proxy.start()}/bastide`;
     browser = await plainBrowser();
     context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
@@ -104,18 +71,13 @@ story('the dashboard behind a reverse proxy under a path', () => {
   afterAll(async () => {
     await browser?.close();
     await proxy?.stop();
-    await stopPlane();
+    await plane?.stop();
     await run?.close();
     rmSync(state, { recursive: true, force: true });
   }, 60_000);
 
   it('the first visitor comes in, and everything stays below the path', async () => {
-    const code = readFileSync(join(state, 'setup-code'), 'utf8').trim();
-    await page.goto(`${base}#setup=${code}`);
-    await page.getByLabel('Your name').fill('Ada Admin');
-    await page.getByLabel('Password', { exact: false }).first().fill(PASSWORD);
-    await page.getByLabel('Password once more').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Create the account' }).click();
+    await plane.welcome(page, base);
     await page.getByRole('link', { name: 'Runs' }).first().click();
     await page.waitForURL(`${base}/runs`);
     const [cookie] = await context.cookies();
@@ -210,10 +172,10 @@ story('the dashboard behind a reverse proxy under a path', () => {
   }, 60_000);
 
   it('says that the control plane is away, and goes on by itself when it is back', async () => {
-    await stopPlane();
+    await plane.stop();
     await lost().waitFor({ timeout: 20_000 });
     await print(10);
-    await startPlane();
+    await plane.start();
     await sees();
     await lost().waitFor({ state: 'detached' });
   }, 60_000);

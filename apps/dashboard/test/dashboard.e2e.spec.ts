@@ -8,6 +8,7 @@ import { hostile } from './journeys/hostile.js';
 import { identity } from './journeys/identity.js';
 import { install } from './journeys/install.js';
 import { interruptions } from './journeys/interruptions.js';
+import { languages } from './journeys/languages.js';
 import { remove } from './journeys/remove.js';
 import { screens } from './journeys/screens.js';
 import { stopAndUndo } from './journeys/stop-and-undo.js';
@@ -34,6 +35,7 @@ story('the dashboard', () => {
   tryIt(day);
   install(day);
   hostile(day);
+  languages(day);
   drift(day);
   screens(day);
   change(day);

@@ -16,16 +16,18 @@ import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
 import { metricsExportHandlers } from './figures/metrics-export.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
-import { bulkActionHandlers } from './guests/bulk-actions.js';
 import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
 import { consoleHandlers } from './guests/console-handlers.js';
 import { guestHandlers } from './guests/guest-handlers.js';
 import { migrateHandlers } from './guests/migrate.js';
+import { migrateConditionHandlers } from './guests/migrate-conditions.js';
+import { nodeBulkHandlers } from './guests/node-bulk-handlers.js';
 import { powerHandlers } from './guests/power-handlers.js';
 import { snapshotHandlers } from './guests/snapshots.js';
 import { cloneHandlers } from './guests/template.js';
 import { vzdumpHandlers } from './guests/vzdump-handlers.js';
+import { vzdumpInfoHandlers } from './guests/vzdump-info.js';
 import type { Handlers } from './http/call.js';
 import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
@@ -41,8 +43,10 @@ import { nodeLogHandlers } from './nodes/node-log.js';
 import { subscriptionHandlers } from './nodes/subscription-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
+import { monitorHandlers } from './qemu/monitor-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
 import { fileHandlers } from './storage/file-handlers.js';
+import { foreignHandlers } from './storage/foreign-handlers.js';
 import { pruneHandlers } from './storage/prune-handlers.js';
 import { storageHandlers } from './storage/storage-handlers.js';
 import { taskHandlers } from './tasks/task-handlers.js';
@@ -75,12 +79,13 @@ export const HANDLERS: Handlers = {
   ...storageHandlers,
   ...contentHandlers,
   ...fileHandlers,
+  ...foreignHandlers,
   ...pruneHandlers,
   ...guestHandlers,
   ...configHandlers,
   ...powerHandlers,
   ...bulkHandlers,
-  ...bulkActionHandlers,
+  ...nodeBulkHandlers,
   ...snapshotHandlers,
   ...cloneHandlers,
   ...consoleHandlers,
@@ -88,10 +93,13 @@ export const HANDLERS: Handlers = {
   ...replicationHandlers,
   ...realmSyncHandlers,
   ...vzdumpHandlers,
+  ...vzdumpInfoHandlers,
   ...migrateHandlers,
+  ...migrateConditionHandlers,
   ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
+  ...monitorHandlers,
   ...rrdHandlers,
   ...metricsExportHandlers,
 };

@@ -1,4 +1,5 @@
 /** The guest agent's calls, as Proxmox VE answers them. */
+import { guestTools, QEMU } from './guest-tools.js';
 import { makeMachine, openTestLab, type TestLab } from './test-lab.js';
 
 let test: TestLab;
@@ -7,11 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-const QEMU = '/nodes/lab1/qemu';
-const refusal = async (method: string, path: string, parameters: Record<string, string | number> = {}) => {
-  const { status, reason, body } = await test.root.call(method, path, parameters);
-  return [status, reason, ...(body.errors ? [body.errors] : [])];
-};
+const { refusal } = guestTools(() => test);
 
 describe('the guest agent', () => {
   const base = `${QEMU}/160/agent`;
@@ -99,5 +96,51 @@ describe('the guest agent', () => {
       if (Date.now() > deadline) throw new Error('not stopped within 10 s');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  });
+});
+
+describe('the monitor and the keyboard of a machine', () => {
+  const base = `${QEMU}/165`;
+  let clerk: ReturnType<TestLab['client']>;
+  const says = async (command: string) => (await test.root.call('POST', `${base}/monitor`, { command })).body.data;
+  beforeAll(async () => {
+    await makeMachine(test, 165);
+    await test.root.data('POST', '/access/users', { userid: 'clerk@pve' });
+    await test.root.data('POST', '/access/roles', { roleid: 'Looker', privs: 'Sys.Audit' });
+    const { value } = await test.root.data('POST', '/access/users/clerk@pve/token/t1', { privsep: 0 });
+    await test.root.data('PUT', '/access/acl', { path: '/vms', roles: 'Looker', users: 'clerk@pve' });
+    clerk = test.client(`clerk@pve!t1=${value}`);
+  });
+  afterAll(async () => {
+    await test.root.run('POST', `${base}/status/stop`);
+    await test.root.run('DELETE', base);
+  });
+
+  it('are for a machine that runs', async () => {
+    expect(await says('info status')).toBe('ERROR: VM 165 not running\n');
+    expect(await refusal('PUT', `${base}/sendkey`, { key: 'ret' })).toEqual([500, 'VM 165 not running']);
+    expect(await refusal('POST', `${base}/dbus-vmstate`, { action: 'start' })).toEqual([
+      400,
+      'Parameter verification failed.',
+      { node: "VM 165 not running locally on node 'lab1'" },
+    ]);
+    await test.root.run('POST', `${base}/status/start`);
+    expect(await says('info status')).toBe('VM status: running\r\n');
+    expect(await test.root.data('PUT', `${base}/sendkey`, { key: 'ctrl-alt-delete' })).toBeNull();
+    expect(await refusal('PUT', `${base}/sendkey`, { key: 'ctrl-nokey' })).toEqual([500, 'invalid parameter: nokey']);
+  });
+
+  it('ask for the right each command takes', async () => {
+    const asks = async (command: string) => {
+      const { status, reason } = await clerk.call('POST', `${base}/monitor`, { command });
+      return [status, reason];
+    };
+    expect(await asks('info name')).toEqual([200, 'OK']);
+    expect(await asks('quit')).toEqual([403, 'Permission check failed (/, Sys.Modify)']);
+    expect(await asks('device_add x')).toEqual([500, "root-only command 'device_add'"]);
+    expect(await asks('sing')).toEqual([
+      500,
+      "command 'sing' non-existent or not assigned a required permission yet, limiting to root user",
+    ]);
   });
 });

@@ -41,7 +41,7 @@ describe('backup jobs of a lab', () => {
     for (const { upid } of await dumps(node)) expect(await test.root.exitOf(upid)).toBe('OK');
   }
   /** Longer than the scheduler takes to look. */
-  const aWhile = () => new Promise((resolve) => setTimeout(resolve, 1500));
+  const aWhile = () => new Promise((resolve) => setTimeout(resolve, 700));
 
   it('run by their schedule, on every node with guests of theirs, once', async () => {
     await test.root.data('POST', '/cluster/backup', {

@@ -1,4 +1,5 @@
 /** vzdump, restore and retention: what is logged, what comes back, and what is refused. */
+import { guestTools, LXC, QEMU, type Values } from './guest-tools.js';
 import { makeContainer, makeMachine, openTestLab, type TestLab } from './test-lab.js';
 
 let test: TestLab;
@@ -7,24 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-const QEMU = '/nodes/lab1/qemu';
-const LXC = '/nodes/lab1/lxc';
-type Values = Record<string, string | number>;
-const reason = async (method: string, path: string, parameters: Values = {}) => {
-  const { status, reason, body } = await test.root.call(method, path, parameters);
-  return body.errors ?? [status, reason];
-};
-const config = (path: string): Promise<Values> => test.root.data('GET', `${path}/config`);
-const drop = async (...paths: string[]) => {
-  for (const path of paths) expect(await test.root.run('DELETE', path)).toBe('OK');
-};
-const logOf = async (upid: string) => {
-  await test.root.exitOf(upid);
-  const lines = (await test.root.data('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/log`, { limit: 0 })) as {
-    t: string;
-  }[];
-  return lines.map((line) => line.t);
-};
+const { reason, config, drop, logOf } = guestTools(() => test);
 
 describe('backups', () => {
   const archives = async (vmid: number): Promise<Values[]> =>
@@ -145,5 +129,83 @@ describe('backups', () => {
     const all = (await test.root.data('GET', path, { 'prune-backups': 'keep-last=1' })) as Values[];
     expect(all.find((row) => row.vmid === 150)?.mark).toBe('protected');
     await drop(`${QEMU}/170`);
+  });
+
+  it('bring the rules of the firewall back to who may set them, and a template as a template', async () => {
+    const rule = { type: 'in', action: 'ACCEPT', dport: '22', proto: 'tcp' };
+    const newest = async (vmid: number) => String((await archives(vmid)).at(-1)?.volid);
+    for (const [base, vmid] of [
+      [QEMU, 180],
+      [LXC, 181],
+    ] as const) {
+      await (base === QEMU ? makeMachine(test, vmid) : makeContainer(test, vmid));
+      await test.root.data('POST', `${base}/${vmid}/firewall/rules`, rule);
+      await test.root.run('POST', '/nodes/lab1/vzdump', { vmid, storage: 'local' });
+      await drop(`${base}/${vmid}`);
+    }
+    expect(await test.root.run('POST', QEMU, { vmid: 182, archive: await newest(180), storage: 'local-zfs' })).toBe(
+      'OK',
+    );
+    const back = { vmid: 181, restore: 1, ostemplate: await newest(181), storage: 'local-zfs' };
+    expect(await test.root.run('POST', LXC, back)).toBe('OK');
+    expect(await test.root.data('GET', `${QEMU}/182/firewall/rules`)).toMatchObject([rule]);
+    expect(await test.root.data('GET', `${LXC}/181/firewall/rules`)).toMatchObject([rule]);
+
+    // Who may only bring back what was there finds the rules as they are now.
+    await test.root.data('DELETE', `${LXC}/181/firewall/rules/0`);
+    await test.root.data('POST', '/access/roles', { roleid: 'Keeper', privs: 'VM.Backup,VM.Audit' });
+    await test.root.data('POST', '/access/roles', {
+      roleid: 'Space',
+      privs: 'Datastore.AllocateSpace,Datastore.Audit',
+    });
+    await test.root.data('POST', '/access/users', { userid: 'eve@pve' });
+    const { value } = await test.root.data('POST', '/access/users/eve@pve/token/t1', { privsep: 0 });
+    await test.root.data('PUT', '/access/acl', { path: '/vms/181', roles: 'Keeper', users: 'eve@pve' });
+    await test.root.data('PUT', '/access/acl', { path: '/storage', roles: 'Space', users: 'eve@pve' });
+    await test.root.data('PUT', '/access/acl', {
+      path: '/sdn/zones/localnetwork',
+      roles: 'PVESDNUser',
+      users: 'eve@pve',
+    });
+    await test.root.data('PUT', '/access/acl', { path: '/nodes', roles: 'PVEAuditor', users: 'eve@pve' });
+    const eve = test.client(`eve@pve!t1=${value}`);
+    const upid = await eve.data('POST', LXC, { ...back, force: 1 });
+    expect(await test.root.exitOf(upid)).toBe('OK');
+    expect(await logOf(upid)).toContain(
+      "ignoring firewall config from backup archive's '/var/lib/lxc/181/rootfs/etc/vzdump/pct.fw', lacking API permission to modify firewall.",
+    );
+    expect(await test.root.data('GET', `${LXC}/181/firewall/rules`)).toEqual([]);
+
+    expect(await test.root.data('POST', `${LXC}/181/template`)).toBeNull();
+    await test.root.run('POST', '/nodes/lab1/vzdump', { vmid: 181, storage: 'local' });
+    const restored = await test.root.data('POST', LXC, { ...back, vmid: 183, ostemplate: await newest(181) });
+    expect(await logOf(restored)).toContain('Convert restored container to template...');
+    expect(await config(`${LXC}/183`)).toMatchObject({ template: 1, rootfs: 'local-zfs:basevol-183-disk-0,size=1G' });
+    await drop(`${QEMU}/182`, `${LXC}/181`, `${LXC}/183`);
+  });
+
+  it('take what a fresh node takes where nothing is said; a storage’s own retention counts', async () => {
+    const told = await test.root.data('GET', '/nodes/lab1/vzdump/defaults', { storage: 'local' });
+    expect(told).toMatchObject({ mode: 'snapshot', compress: '0', zstd: 1, ionice: 7, remove: 1, storage: 'local' });
+    expect([told.performance['max-workers'], told.fleecing, told.dumpdir, told['prune-backups']]).toEqual([
+      16,
+      { enabled: 0 },
+      '/var/lib/vz/dump',
+      'keep-all=1',
+    ]);
+    expect(told).not.toHaveProperty('notes-template');
+    await test.root.data('PUT', '/storage/local', { 'prune-backups': 'keep-last=3,keep-daily=2' });
+    const kept = (await test.root.data('GET', '/nodes/lab1/vzdump/defaults'))['prune-backups'];
+    await test.root.data('PUT', '/storage/local', { delete: 'prune-backups' });
+    expect(kept).toBe('keep-daily=2,keep-last=3');
+  });
+
+  it('that run are ended when asked', async () => {
+    await makeContainer(test, 190);
+    await test.fault({ effect: 'task-hang', task: 'vzdump' });
+    const upid = await test.root.data('POST', '/nodes/lab1/vzdump', { vmid: 190, storage: 'local' });
+    expect(await test.root.data('POST', '/nodes/lab1/vzdump', { stop: 1 })).toBe('OK');
+    expect(await test.root.exitOf(upid)).toBe('received interrupt');
+    await drop(`${LXC}/190`);
   });
 });

@@ -62,7 +62,12 @@ describe('a lab of several nodes', () => {
       ['lab2', 0],
       ['lab3', 1],
     ]);
-    expect(await reason('POST', '/nodes/lab1/lxc/101/migrate', { target: 'lab2' })).toBe("node 'lab2' is not online");
+    // Only the task finds out that nobody answers there.
+    const upid = await test.root.data('POST', '/nodes/lab1/lxc/101/migrate', { target: 'lab2' });
+    expect(await test.root.exitOf(upid)).toBe('migration aborted');
+    const log = (await test.root.data('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/log`)) as { t: string }[];
+    expect(log[0]?.t).toMatch(/ERROR: migration aborted .*: Can't connect to destination address using public key$/);
+    expect((await test.root.data('GET', '/nodes/lab1/lxc/101/config')).lock).toBeUndefined();
   });
 
   it('without quorum reads, logs in and stops guests, and writes nothing of the cluster', async () => {

@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { makeContainer, openTestLab, type TestLab } from './test-lab.js';
+import { makeContainer, makeMachine, openTestLab, type TestLab } from './test-lab.js';
 
 describe('the console of a guest', () => {
   let test: TestLab;
@@ -10,8 +10,8 @@ describe('the console of a guest', () => {
   });
   afterAll(() => test.close());
 
-  function connect(port: number, ticket: string): WebSocket {
-    const query = new URLSearchParams({ port: String(port), vncticket: ticket }).toString();
+  function connect(port: string, ticket: string): WebSocket {
+    const query = new URLSearchParams({ port, vncticket: ticket }).toString();
     return new WebSocket(
       `${test.lab.url.replace('https', 'wss')}/api2/json/nodes/lab1/lxc/100/vncwebsocket?${query}`,
       'binary',
@@ -52,24 +52,6 @@ describe('the console of a guest', () => {
     expect(socket.protocol).toBe('binary');
   });
 
-  it('gives a machine’s screen a password of its own, also in front of the ticket', async () => {
-    await test.root.run('POST', '/nodes/lab1/qemu', { vmid: 110, memory: 64 });
-    const stopped = await test.root.data('POST', '/nodes/lab1/qemu/110/vncproxy');
-    expect(await test.root.exitOf(stopped.upid)).toBe('Failed to run vncproxy.');
-    await test.root.run('POST', '/nodes/lab1/qemu/110/status/start');
-    const { password, ticket, port, cert, user } = await test.root.data('POST', '/nodes/lab1/qemu/110/vncproxy', {
-      websocket: 1,
-    });
-    expect(ticket).toMatch(new RegExp(`^${password}:PVEVNC:[0-9A-F]{8}::`));
-    expect([typeof port, cert, user]).toEqual(['string', test.lab.caCertificate, 'root@pam!bastide']);
-    const check = { authid: user, vncticket: ticket, path: '/vms/110', privs: 'VM.Console' };
-    expect((await test.client().call('POST', '/access/vncticket', check)).body).toEqual({ data: null });
-    expect((await test.client().call('POST', '/access/vncticket', { ...check, path: '/vms/100' })).status).toBe(401);
-    const container = await test.root.data('POST', '/nodes/lab1/lxc/100/vncproxy');
-    expect(container.password).toBeUndefined();
-    expect(container.ticket).toMatch(/^PVEVNC:/);
-  });
-
   it('refuses a ticket of another guest', async () => {
     await makeContainer(test, 101);
     await test.root.run('POST', '/nodes/lab1/lxc/101/status/start');
@@ -82,5 +64,40 @@ describe('the console of a guest', () => {
     });
     socket.terminate();
     expect(status).toBe(401);
+  });
+
+  it('is offered to a guest that does not run, too: what is wrong shows on the line', async () => {
+    await makeContainer(test, 102);
+    await makeMachine(test, 103);
+    for (const path of ['lxc/102', 'qemu/103']) {
+      const term = await test.root.data('POST', `/nodes/lab1/${path}/termproxy`);
+      expect(term).toEqual({
+        user: 'root@pam!bastide',
+        ticket: expect.stringMatching(/^PVEVNC:/),
+        port: expect.stringMatching(/^59\d\d$/),
+        upid: expect.stringMatching(/^UPID:lab1:.*:vncproxy:10[23]:/),
+      });
+    }
+    expect((await test.root.call('POST', '/nodes/lab1/lxc/999/termproxy')).reason).toBe(
+      "Configuration file 'nodes/lab1/lxc/999.conf' does not exist",
+    );
+  });
+
+  it('has a password for VNC where it goes to a display or a websocket, and the authority to trust', async () => {
+    const machine = await test.root.data('POST', '/nodes/lab1/qemu/103/vncproxy');
+    expect(machine.ticket).toMatch(/^.{8}:PVEVNC:/);
+    expect([machine.password, machine.cert]).toEqual([machine.ticket.slice(0, 8), test.lab.caCertificate]);
+    const plain = await test.root.data('POST', '/nodes/lab1/lxc/100/vncproxy');
+    expect([plain.ticket, plain.password]).toEqual([expect.stringMatching(/^PVEVNC:/), undefined]);
+    const socket = await test.root.data('POST', '/nodes/lab1/lxc/100/vncproxy', { websocket: 1 });
+    expect(socket.ticket).toBe(`${socket.password}:${socket.ticket.slice(9)}`);
+    const path = '/nodes/lab1/lxc/100/vncwebsocket';
+    expect(await test.root.data('GET', path, { port: socket.port, vncticket: socket.ticket })).toEqual({
+      port: socket.port,
+    });
+    // A ticket is good for its port alone.
+    const other = socket.port === '5999' ? 5998 : Number(socket.port) + 1;
+    const refused = await test.root.call('GET', path, { port: other, vncticket: socket.ticket });
+    expect([refused.status, refused.reason]).toEqual([401, 'permission denied - invalid PVEVNC ticket']);
   });
 });

@@ -1,4 +1,5 @@
 /** Clones, templates, moved disks, migrations, snapshots: what they leave behind, and what refuses them. */
+import { guestTools, LXC, QEMU, type Values } from './guest-tools.js';
 import { IMAGE, makeContainer, makeMachine, openTestLab, type TestLab } from './test-lab.js';
 
 let test: TestLab;
@@ -7,17 +8,8 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-const QEMU = '/nodes/lab1/qemu';
-const LXC = '/nodes/lab1/lxc';
-type Values = Record<string, string | number>;
-const reason = async (method: string, path: string, parameters: Values = {}) => {
-  const { status, reason, body } = await test.root.call(method, path, parameters);
-  return body.errors ?? [status, reason];
-};
-const config = (path: string): Promise<Values> => test.root.data('GET', `${path}/config`);
-const drop = async (...paths: string[]) => {
-  for (const path of paths) expect(await test.root.run('DELETE', path)).toBe('OK');
-};
+const { reason, config, drop, logFor } = guestTools(() => test);
+
 describe('clones', () => {
   it('of a machine get an identity of their own and a name', async () => {
     await makeMachine(test, 100, { ide2: 'local:cloudinit', description: 'first', scsi1: 'local:1,format=qcow2' });
@@ -46,6 +38,45 @@ describe('clones', () => {
     [{ newid: 109, pool: 'nope' }, [403, "Permission check failed (pool 'nope' does not exist)"]],
   ])('of a machine with %j are refused', async (values, expected) => {
     expect(await reason('POST', `${QEMU}/100/clone`, values as Values)).toEqual(expected);
+  });
+
+  it('take the rules of the firewall along, the description of a snapshot, and nothing that waits for a restart', async () => {
+    for (const [base, vmid, prefix] of [
+      [QEMU, 115, 'vm'],
+      [LXC, 117, 'ct'],
+    ] as const) {
+      await (base === QEMU ? makeMachine(test, vmid, { scsi0: 'local:1,format=qcow2' }) : makeContainer(test, vmid));
+      await test.root.data('POST', `${base}/${vmid}/firewall/rules`, {
+        type: 'in',
+        action: 'ACCEPT',
+        dport: 22,
+        proto: 'tcp',
+      });
+      await test.root.data('PUT', `${base}/${vmid}/firewall/options`, { enable: 1 });
+      await test.root.run('POST', `${base}/${vmid}/snapshot`, { snapname: 'good', description: `${prefix} as it was` });
+      expect(await test.root.run('POST', `${base}/${vmid}/clone`, { newid: vmid + 1, snapname: 'good' })).toBe('OK');
+      expect(String((await config(`${base}/${vmid + 1}`)).description).trim()).toBe(`${prefix} as it was`);
+      expect((await test.root.data('GET', `${base}/${vmid + 1}/firewall/options`)).enable).toBe(1);
+      // What is changed in the copy stays there.
+      await test.root.data('DELETE', `${base}/${vmid + 1}/firewall/rules/0`);
+      expect(await test.root.data('GET', `${base}/${vmid}/firewall/rules`)).toHaveLength(1);
+      await drop(`${base}/${vmid + 1}`);
+    }
+    await test.root.run('POST', `${QEMU}/115/status/start`);
+    await test.root.data('PUT', `${QEMU}/115/config`, { sockets: 2 });
+    const log = await logFor('POST', `${QEMU}/115/clone`, { newid: 116 });
+    expect(log).toContain("found pending changes for 'sockets', discarding for clone");
+    expect((await config(`${QEMU}/116`)).sockets).toBeUndefined();
+    await test.root.run('POST', `${QEMU}/115/status/stop`);
+    await drop(`${QEMU}/115`, `${QEMU}/116`, `${LXC}/117`);
+  });
+
+  it('of a machine under the id of a container fail when the file is to get its name', async () => {
+    await makeContainer(test, 118);
+    expect(await test.root.run('POST', `${QEMU}/100/clone`, { newid: 118 })).toBe(
+      "close (rename) atomic file '/etc/pve/nodes/lab1/qemu-server/118.conf' failed: File exists",
+    );
+    await drop(`${LXC}/118`);
   });
 
   it('of a container keep its name unless told another; on folders there are no linked ones', async () => {
@@ -174,7 +205,7 @@ describe('disks', () => {
   it.each([
     ['qemu/120', { disk: 'scsi0', size: '1G' }, 'shrinking disks is not supported'],
     ['qemu/120', { disk: 'scsi0', size: '+1G' }, 'OK'],
-    ['qemu/120', { disk: 'ide2', size: '+1G' }, "you can't resize a cdrom"],
+    ['qemu/120', { disk: 'ide2', size: '+1G' }, "unable to parse volume ID 'none'"],
     ['lxc/122', { disk: 'rootfs', size: '+512M' }, 'OK'],
   ])('%s %j grows or says why not', async (path, values, exit) => {
     expect(await test.root.run('PUT', `/nodes/lab1/${path}/resize`, values as Values)).toBe(exit);

@@ -20,6 +20,29 @@ describe('guests of a lab', () => {
     expect(await test.root.data('GET', '/cluster/resources', { type: 'vm' })).toEqual([]);
   });
 
+  it('destroyed, leaves no right, pool, backup job or HA rule; a storage that goes leaves none either', async () => {
+    const { root } = test;
+    await makeContainer(test, 105);
+    await root.data('POST', '/pools', { poolid: 'five' });
+    await root.data('POST', '/storage', { storage: 'extra', type: 'dir', path: '/mnt/extra' });
+    await root.data('PUT', '/pools', { poolid: 'five', vms: '105', storage: 'extra' });
+    for (const path of ['/vms/105', '/storage/extra'])
+      await root.data('PUT', '/access/acl', { path, roles: 'PVEAuditor', users: 'root@pam' });
+    const job = { schedule: '02:30', storage: 'local', mode: 'snapshot' };
+    await root.data('POST', '/cluster/backup', { ...job, id: 'all-but', all: 1, exclude: '105' });
+    await root.data('POST', '/cluster/ha/resources', { sid: 'ct:105', state: 'stopped' });
+    const rule = { rule: 'five', type: 'node-affinity', resources: 'ct:105', nodes: 'lab1' };
+    await root.data('POST', '/cluster/ha/rules', rule);
+    expect(await root.run('DELETE', '/nodes/lab1/lxc/105', { purge: 1 })).toBe('OK');
+    await root.data('DELETE', '/storage/extra');
+    expect((await root.data('GET', '/pools/five')).members).toEqual([]);
+    expect(await root.data('GET', '/access/acl')).toEqual([]);
+    expect(await root.data('GET', '/cluster/ha/rules')).toEqual([]);
+    expect((await root.data('GET', '/cluster/backup/all-but')).exclude).toBeUndefined();
+    await root.data('DELETE', '/cluster/backup/all-but');
+    await root.data('DELETE', '/pools/five');
+  });
+
   it('warns about a container without nesting, which is a success with WARNINGS: 1', async () => {
     expect(await makeContainer(test, 101, { features: 'nesting=0' })).toBe('WARNINGS: 1');
     await test.root.run('DELETE', '/nodes/lab1/lxc/101');

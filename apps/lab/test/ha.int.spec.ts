@@ -127,6 +127,8 @@ describe('HA of a lab', () => {
       () => row(120),
       (one) => one.hastate === 'fence' && one.node === 'lab2',
     );
+    // What the dead node was doing with it would keep it from starting elsewhere.
+    await test.fault({ effect: 'lock', vmid: 120, lock: 'backup' });
     const saved = await until(
       'recovered',
       () => row(120),
@@ -226,6 +228,100 @@ describe('HA of a lab', () => {
       'moved',
       () => row(141),
       (one) => one.node === 'lab3',
+    );
+  });
+
+  it('is asked to move what it manages: by hand it only says so, and the manager does it', async () => {
+    await onShared(150);
+    await onShared(151);
+    for (const sid of ['vm:150', 'vm:151']) await test.root.data('POST', '/cluster/ha/resources', { sid });
+    for (const vmid of [150, 151])
+      await until(
+        'started',
+        () => row(vmid),
+        (one) => one.status === 'running' && one.hastate === 'started',
+      );
+    const at = `/nodes/${(await row(150)).node}/qemu/150/migrate`;
+    expect((await test.root.data('GET', at))['dependent-ha-resources']).toEqual([]);
+    const target = ['lab1', 'lab2', 'lab3'].find((node) => !at.includes(node)) ?? '';
+    const upid = await test.root.data('POST', at, { target, online: 1 });
+    expect(upid).toMatch(/:hamigrate:150:/);
+    expect(await test.root.exitOf(upid)).toBe('OK');
+    const moved = await until(
+      'moved',
+      () => row(150),
+      (one) => one.node === target && one.hastate === 'started',
+    );
+    expect(moved.status).toBe('running');
+    await test.root.data('POST', '/cluster/ha/rules', {
+      rule: 'apart',
+      type: 'resource-affinity',
+      resources: 'vm:150,vm:151',
+      affinity: 'negative',
+    });
+    await until(
+      'apart',
+      async () => [(await row(150)).node, (await row(151)).node],
+      ([left, right]) => left !== right,
+    );
+    const other = (await row(151)).node;
+    const found = await test.root.data('GET', `/nodes/${(await row(150)).node}/qemu/150/migrate`);
+    expect(found.not_allowed_nodes[other]).toEqual({
+      'blocking-ha-resources': [{ sid: 'vm:151', cause: 'resource-affinity' }],
+    });
+    expect(found.allowed_nodes).not.toContain(other);
+  });
+
+  it('moves a container by shutting it down and starting it there', async () => {
+    await makeContainer(test, 160, { rootfs: 'shared:1' });
+    await test.root.data('POST', '/cluster/ha/resources', { sid: 'ct:160' });
+    await until(
+      'started',
+      () => row(160),
+      (one) => one.status === 'running' && one.hastate === 'started',
+    );
+    const { node } = await row(160);
+    const target = ['lab1', 'lab2', 'lab3'].find((other) => other !== node) ?? '';
+    await test.root.data('POST', '/cluster/ha/resources/ct:160/migrate', { node: target });
+    await until(
+      'moved',
+      () => row(160),
+      (one) => one.node === target && one.status === 'running' && one.hastate === 'started',
+    );
+    const tasks = async (on: string) =>
+      ((await test.root.data('GET', `/nodes/${on}/tasks`, { vmid: 160 })) as { type: string }[]).map(
+        ({ type }) => type,
+      );
+    expect((await tasks(node)).slice(0, 2)).toEqual(['vzmigrate', 'vzshutdown']);
+    expect((await tasks(target))[0]).toBe('vzstart');
+  });
+
+  it('gives up a resource that no node may have once it is disabled', async () => {
+    await onShared(170);
+    await test.root.data('POST', '/cluster/ha/resources', { sid: 'vm:170' });
+    await test.root.data('POST', '/cluster/ha/rules', {
+      rule: 'only',
+      type: 'node-affinity',
+      resources: 'vm:170',
+      nodes: 'lab3',
+      strict: 1,
+    });
+    await until(
+      'on lab3',
+      () => row(170),
+      (one) => one.node === 'lab3' && one.hastate === 'started' && one.status === 'running',
+    );
+    await test.fault({ effect: 'node-down', node: 'lab3' });
+    await until(
+      'waiting',
+      () => service('vm:170'),
+      (one) => one?.state === 'recovery',
+    );
+    await test.root.data('PUT', '/cluster/ha/resources/vm:170', { state: 'disabled' });
+    await until(
+      'given up',
+      () => service('vm:170'),
+      (one) => one?.state === 'stopped' || one?.state === 'disabled',
     );
   });
 });

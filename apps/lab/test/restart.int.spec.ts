@@ -180,18 +180,21 @@ describe('a lab killed in the middle', () => {
       const open = (await after.client.data('GET', '/nodes/lab1/tasks', { source: 'active' })) as { status?: string }[];
       expect(open.filter(({ status }) => status === undefined || status === 'RUNNING')).toEqual([]);
       // What was interrupted can be used or taken away.
-      for (const { vmid } of guests) {
-        // As `pct unlock` on the node: a lock of a task that is no more stays until somebody takes it away.
-        const unlock = JSON.stringify({ effect: 'unlock', vmid });
-        await after.client.send('POST', '/lab/faults', unlock, { 'Content-Type': 'application/json' });
-        await after.client.run('POST', `/nodes/lab1/lxc/${vmid}/status/stop`, {}).catch(() => {});
-        // A half-made container stays locked, as on a real node, where its admin unlocks it.
-        await after.client.send('POST', '/lab/faults', JSON.stringify({ effect: 'unlock', vmid }), {
-          'Content-Type': 'application/json',
-        });
-        const all = { purge: 1, force: 1, 'destroy-unreferenced-disks': 1 };
-        await after.client.run('DELETE', `/nodes/lab1/lxc/${vmid}`, all);
-      }
+      await Promise.all(
+        guests.map(async ({ vmid }) => {
+          // As `pct unlock` on the node: a lock of a task that is no more stays until somebody takes it away.
+          const unlock = () =>
+            after.client.send('POST', '/lab/faults', JSON.stringify({ effect: 'unlock', vmid }), {
+              'Content-Type': 'application/json',
+            });
+          await unlock();
+          await after.client.run('POST', `/nodes/lab1/lxc/${vmid}/status/stop`, {}).catch(() => {});
+          // A half-made container stays locked, as on a real node, where its admin unlocks it.
+          await unlock();
+          const all = { purge: 1, force: 1, 'destroy-unreferenced-disks': 1 };
+          await after.client.run('DELETE', `/nodes/lab1/lxc/${vmid}`, all);
+        }),
+      );
       expect(await content()).toEqual([]);
       after.client.close();
       after.child.kill('SIGTERM');

@@ -1,4 +1,5 @@
 /** Facts about the real API of Proxmox VE that clients stumble over: each holds here too. */
+import { guestTools, LXC, QEMU } from './guest-tools.js';
 import { IMAGE, makeContainer, makeMachine, openTestLab, TEMPLATE, type TestLab } from './test-lab.js';
 
 let test: TestLab;
@@ -7,17 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-const QEMU = '/nodes/lab1/qemu';
-const LXC = '/nodes/lab1/lxc';
-const refusal = async (method: string, path: string, parameters: Record<string, string | number> = {}) => {
-  const { status, reason, body } = await test.root.call(method, path, parameters);
-  return [status, reason, ...(body.errors ? [body.errors] : [])];
-};
-const config = (path: string, more: Record<string, string | number> = {}) =>
-  test.root.data('GET', `${path}/config`, more);
-const gone = async (...paths: string[]) => {
-  for (const path of paths) expect(await test.root.run('DELETE', path)).toBe('OK');
-};
+const { refusal, config, drop } = guestTools(() => test);
 
 describe('what is missing or taken is a 500 with a text, never a 404', () => {
   const missing = "Configuration file 'nodes/lab1/qemu-server/999.conf' does not exist";
@@ -78,7 +69,7 @@ describe('what is missing or taken is a 500 with a text, never a 404', () => {
       500,
       "CT 101 already exists on node 'lab1'",
     ]);
-    await gone(`${LXC}/101`);
+    await drop(`${LXC}/101`);
   });
 });
 
@@ -120,14 +111,14 @@ describe('parameters', () => {
     await test.root.exitOf(answer.body.data);
     const { tags, onboot } = await config(`${QEMU}/121`);
     expect([tags, onboot]).toEqual(['a;x', 1]);
-    await gone(`${QEMU}/121`);
+    await drop(`${QEMU}/121`);
   });
 
   it('an unknown bridge is taken, and refused only by the start; an interface needs none at all', async () => {
     await makeMachine(test, 122, { net0: 'virtio,bridge=vmbr77', net1: 'e1000' });
     expect((await config(`${QEMU}/122`)).net1).toMatch(/^e1000=BC:24:11:[0-9A-F:]{8}$/);
     expect(await test.root.run('POST', `${QEMU}/122/status/start`)).toBe("bridge 'vmbr77' does not exist");
-    await gone(`${QEMU}/122`);
+    await drop(`${QEMU}/122`);
   });
 
   it.each([
@@ -147,7 +138,7 @@ describe('parameters', () => {
 
 describe('a root token is not root', () => {
   beforeAll(() => makeMachine(test, 130));
-  afterAll(() => gone(`${QEMU}/130`));
+  afterAll(() => drop(`${QEMU}/130`));
 
   it.each([
     ['PUT', `${QEMU}/130/config`, { args: '-foo' }, [500, "only root can set 'args' config"]],
@@ -221,7 +212,7 @@ describe('tasks', () => {
     expect(await test.root.run('POST', `${base}/status/shutdown`)).toBe('OK');
     for (const verb of ['reset', 'reboot', 'suspend', 'resume'])
       expect(await refusal('POST', `${base}/status/${verb}`)).toEqual([500, 'VM 140 not running']);
-    await gone(base);
+    await drop(base);
   });
 
   it('containers say at once what machines say in a task', async () => {
@@ -247,7 +238,7 @@ describe('tasks', () => {
     expect((await test.root.data('GET', `${base}/status/current`)).status).toBe('running');
     expect(await test.root.run('POST', `${base}/status/shutdown`, { timeout: 1, forceStop: 1 })).toBe('OK');
     expect((await test.root.data('GET', `${base}/status/current`)).status).toBe('stopped');
-    await gone(base);
+    await drop(base);
   });
 
   it('a machine with start=1 starts after its create has ended', async () => {
@@ -258,7 +249,7 @@ describe('tasks', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await test.root.run('POST', `${QEMU}/144/status/stop`);
-    await gone(`${QEMU}/144`);
+    await drop(`${QEMU}/144`);
   });
 
   it('a lock refuses configuration at once, and everything else in the task', async () => {
@@ -284,29 +275,6 @@ describe('tasks', () => {
     expect(await test.root.run('POST', `${base}/status/resume`)).toBe('OK');
     expect((await config(base)).vmstate).toBeUndefined();
     await test.root.run('POST', `${base}/status/stop`);
-    await gone(base);
-  });
-});
-
-describe('many guests at once', () => {
-  it('start in the order of their startup, those of a node only when they start with it, or by force', async () => {
-    await test.root.run('POST', QEMU, { vmid: 170, memory: 64, startup: 'order=2', onboot: 1 });
-    await test.root.run('POST', QEMU, { vmid: 171, memory: 64, startup: 'order=1', onboot: 1 });
-    await test.root.run('POST', QEMU, { vmid: 172, memory: 64 });
-    const running = async () =>
-      ((await test.root.data('GET', QEMU)) as { vmid: number; status: string }[])
-        .filter((row) => row.vmid >= 170 && row.status === 'running')
-        .map((row) => row.vmid)
-        .sort((left, right) => left - right);
-    const upid = await test.root.data('POST', '/nodes/lab1/startall', { vms: '170,171,172' });
-    expect(await test.root.exitOf(upid)).toBe('OK');
-    expect(await running()).toEqual([170, 171]);
-    const log = (await test.root.data('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/log`)) as { t: string }[];
-    expect(log.map((line) => line.t)).toEqual(['Starting VM 171', 'Starting VM 170', 'TASK OK']);
-    expect(await test.root.run('POST', '/cluster/bulk-action/guest/start', { vms: 172 })).toBe('OK');
-    expect(await running()).toEqual([170, 171, 172]);
-    expect(await test.root.run('POST', '/nodes/lab1/stopall', { timeout: 1, vms: '170,171,172' })).toBe('OK');
-    expect(await running()).toEqual([]);
-    await gone(`${QEMU}/170`, `${QEMU}/171`, `${QEMU}/172`);
+    await drop(base);
   });
 });

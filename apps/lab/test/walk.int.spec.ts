@@ -113,7 +113,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
   };
   const NEEDED: Record<string, string> = {
     feature: 'snapshot', timeframe: 'hour', file: '/etc/hostname', type: 'user', schedule: 'daily', action: 'stop', service: 'mon',
-    'config-keys': 'global:x', source: 'local',
+    'config-keys': 'global:x', source: 'local', port: '5900',
   }; // biome-ignore format: a table
 
   /** Where a fresh server refuses, and with what. */
@@ -122,6 +122,9 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     [/\/cluster\/ha\/groups/, /ha groups have been migrated to rules/],
     [/\/query-url-metadata$/, /does not match the regex pattern/],
     [/\/prunebackups$/, /no prune-backups options configured/],
+    [/\/vncwebsocket$/, /invalid PVEVNC ticket/],
+    [/\/file-restore\//, /Only PBS storages supported/],
+    [/\/import-metadata$/, /unable to parse directory volume name/],
     [/^\/access\/tfa\/\{userid\}\/\{id\}$/, /No such tfa entry/],
     // Nobody but root by ticket: the description names no permission at all.
     [/^\/cluster\/backup-info$|acme\/account\/|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
@@ -133,6 +136,8 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     'local_disks[].is_unused: missing',
     '/mapping/usb data[].error: missing',
     '/jobs/realm-sync data[].enabled: missing',
+    '/vzdump/defaults data.fleecing: {"enabled":0} is no string',
+    '/vzdump/defaults data.performance: ',
   ];
 
   /** A value of a parameter that its own definition takes. */

@@ -1,11 +1,24 @@
 import { type Command, Option } from 'commander';
+import type { components } from '../../../../docs/reference/openapi.js';
 import { withSession } from '../context.js';
 import { EXIT, take } from '../failure.js';
 import { paint, safe, show, table, when } from '../output.js';
 import { stackOrFail } from './find-stack.js';
 
+type TodoKind = components['schemas']['TodoDto']['kind'];
+
 const MIB = 1024 ** 2;
 const siteOption = (): Option => new Option('--site <name>', 'site').default('demo');
+
+/** What waits for the admin, and the line that shows more of it or sets it right. */
+const TODOS: Readonly<Record<TodoKind, { what: string; next: (stack: string, run: string) => string }>> = {
+  'run-failed': { what: 'a run failed', next: (_, run) => `bastide run show ${run}` },
+  'run-cancelled': { what: 'a run was cancelled', next: (_, run) => `bastide run show ${run}` },
+  'check-failing': { what: 'checks fail', next: (stack) => `bastide stack checks ${stack}` },
+  'never-checked': { what: 'has never been checked', next: (stack) => `bastide stack check ${stack}` },
+  'nobody-told': { what: 'nobody would hear of a failure', next: () => 'bastide notification add-mail --help' },
+  'telling-fails': { what: 'notifications do not arrive', next: () => 'bastide notification deliveries' },
+};
 
 /** The home page, to read. */
 export function addStatusCommand(program: Command): void {
@@ -27,9 +40,12 @@ export function addStatusCommand(program: Command): void {
                 when(one.checkedAt),
               ]),
             ),
-            ...seen.todos.map((todo) =>
-              `${paint.yellow(todo.severity)} ${todo.kind} ${todo.stack ?? ''} ${todo.run ?? ''}`.trimEnd(),
-            ),
+            ...seen.todos.map((todo) => {
+              const stack = seen.stacks.find((one) => one.stack.id === todo.stack)?.stack.name;
+              const { what, next } = TODOS[todo.kind];
+              const words = safe(`${stack === undefined ? '' : `${stack}: `}${what}`);
+              return `${paint.yellow(todo.severity)}  ${words}  ${paint.dim(next(safe(stack ?? ''), todo.run ?? ''))}`;
+            }),
             ...seen.running.map((run) => `${paint.cyan('running')} ${run.operation} ${safe(run.stackName)} ${run.id}`),
           ].join('\n'),
         );

@@ -44,12 +44,21 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
       });
     }
   });
+  let giveUp: (exit: ExitCode) => void = () => {};
+  const lost = new Promise<ExitCode>((done) => {
+    giveUp = done;
+  });
+  const keepUp = (child: Child): void =>
+    child.keepUp((what, again) => {
+      note(`${what}; ${again ? 'starting it again' : 'it does not stay up'}. Its log: ${child.logFile}`);
+      if (!again) giveUp(EXIT.fault);
+    });
   try {
-    const exit = await Promise.race([bringUp(options, state, children, stop.signal), interrupted.then(() => EXIT.ok)]);
+    const up = bringUp(options, state, children, keepUp, stop.signal);
+    const exit = await Promise.race([up, interrupted.then(() => EXIT.ok), lost]);
     if (exit !== EXIT.ok || options.exit || stop.signal.aborted) return exit;
     note(paint.dim('\nCtrl-C stops the demo; what is installed stays, and npm run demo brings it back.'));
-    await interrupted;
-    return EXIT.ok;
+    return await Promise.race([interrupted.then(() => EXIT.ok), lost]);
   } finally {
     // Control plane first: its running steps are handed over while the lab still answers.
     for (const child of children.toReversed()) await child.stop(90_000);
@@ -57,7 +66,13 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
   }
 }
 
-async function bringUp(options: DemoOptions, state: string, children: Child[], signal: AbortSignal): Promise<ExitCode> {
+async function bringUp(
+  options: DemoOptions,
+  state: string,
+  children: Child[],
+  keepUp: (child: Child) => void,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const network = Number(options.network);
   const access = join(state, 'lab', 'access.json');
   const probe = await probeRealGuests(join(state, 'lab'));
@@ -102,6 +117,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     LAB_READY_MS,
     signal,
   );
+  keepUp(lab);
 
   await switchFirewallOn(facts);
   await bootGuests(facts);
@@ -138,6 +154,7 @@ async function bringUp(options: DemoOptions, state: string, children: Child[], s
     CONTROL_PLANE_READY_MS,
     signal,
   );
+  keepUp(controlPlane);
   const connection = await connect({ url, tokenFile: join(state, 'api-token') });
 
   if (options.blueprint === 'none') {

@@ -8,7 +8,7 @@ import type { AuditLog } from '../application/audit/audit-log.port.js';
 import type { PlanStore } from '../application/plans/plan-store.port.js';
 import type { RunStore } from '../application/runs/run-store.port.js';
 import type { StackStore } from '../application/stacks/stack-store.port.js';
-import { allows, type Place } from '../domain/account/roles.js';
+import { type AccountRole, allows, type Place } from '../domain/account/roles.js';
 import type { PlanId, RunId, StackId } from '../domain/ids.js';
 import { Refusal } from '../domain/problem.js';
 import { ACTS, type Act, actOf, fieldOf, type PrincipalRequest, type RequestPrincipal } from './acts.js';
@@ -82,12 +82,7 @@ export class AccessGuard implements CanActivate {
       const details = { code: 'auth.forbidden' };
       await this.log.append({ ...actOf(request, act, declared), outcome: 'refused', details });
     }
-    throw new Refusal({
-      code: 'auth.forbidden',
-      subject: `${request.method} ${request.path}`,
-      message: `This needs the role ${declared.role}${declared.site === 'any' ? '' : ' there'}.`,
-      remedy: 'Ask an admin for it.',
-    });
+    throw lacking(`${request.method} ${request.path}`, role, declared.site !== 'any');
   }
 
   /**
@@ -159,6 +154,14 @@ export class AccessGuard implements CanActivate {
     return found === undefined ? 'all' : { site: found };
   }
 }
+
+const lacking = (subject: string, role: AccountRole, there: boolean): Refusal =>
+  new Refusal({
+    code: 'auth.forbidden',
+    subject,
+    message: there ? `This needs the role ${role} there.` : `This needs the role ${role}.`,
+    remedy: 'Ask an admin for it.',
+  });
 
 const throttled = (request: PrincipalRequest, retryAfterMs: number): Refusal =>
   new Refusal({

@@ -15,6 +15,7 @@ export interface StepSketch {
   readonly after?: readonly string[];
   readonly deadlineMs?: number;
   readonly weightMs?: number;
+  readonly layer?: number;
 }
 
 let serial = 0;
@@ -123,7 +124,7 @@ function stepOf(kind: NonNullable<StepSketch['kind']>, key: string, stackName: s
 
 export function plan(of: WantedStack, steps: readonly StepSketch[], over: Partial<Plan> = {}): Plan {
   const planned = steps.map(
-    ({ id, kind = 'guest.ready', after = [], deadlineMs = 60_000, weightMs = 1_000 }): PlannedStep => ({
+    ({ id, kind = 'guest.ready', after = [], deadlineMs = 60_000, weightMs = 1_000, layer = 0 }): PlannedStep => ({
       id: id as StepId,
       step: stepOf(kind, `${of.name}/${id}/app`, of.name),
       subject: id,
@@ -131,7 +132,7 @@ export function plan(of: WantedStack, steps: readonly StepSketch[], over: Partia
       after: after as readonly StepId[],
       weightMs,
       deadlineMs,
-      layer: 0,
+      layer,
     }),
   );
   return {

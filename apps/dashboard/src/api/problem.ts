@@ -1,6 +1,7 @@
 /**
  * Why the server refused, as it said it (RFC 9457): code for machines, subject, message and remedy for people.
- * `fields` are findings that belong beside a form's field. Status 0: the server was not reached at all.
+ * `fields` are findings that belong beside a form's field. Status 0: no server said it; none was reached, or the page
+ * itself refuses.
  */
 export class Problem extends Error {
   readonly status: number;

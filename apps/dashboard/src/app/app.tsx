@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { RouterProvider } from 'react-router';
 import { queryClient } from '../api/query-client.js';
 import { Loading } from '../components/loading.js';
+import { OnItsWay } from '../components/on-its-way.js';
 import { router } from './router.js';
 import { theme } from './theme.js';
 
@@ -20,6 +21,7 @@ export function App() {
   return (
     <MantineProvider theme={worded} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <QueryClientProvider client={queryClient}>
+        <OnItsWay />
         <Suspense fallback={<Loading />}>
           <ModalsProvider>
             <RouterProvider router={router} />

@@ -1,34 +1,48 @@
+import i18next from 'i18next';
 import type { RouteObject } from 'react-router';
 
-/** One page, loaded when it is opened. The module's `Page` is shown. */
-const page = (path: string, load: () => Promise<{ Page: () => React.ReactNode }>): RouteObject => ({
+/** One page, loaded when it is opened together with its texts (files of `src/i18n`). The module's `Page` is shown. */
+const page = (
+  path: string,
+  load: () => Promise<{ Page: () => React.ReactNode }>,
+  ...texts: readonly string[]
+): RouteObject => ({
   path,
-  lazy: async () => ({ Component: (await load()).Page }),
+  lazy: async () => {
+    const [{ Page }] = await Promise.all([load(), i18next.loadNamespaces(texts)]);
+    return { Component: Page };
+  },
 });
 
 /** Pages without the shell: nobody is signed in yet. */
 export const plainRoutes: RouteObject[] = [
-  page('/first-run', () => import('../pages/first-run/first-run-page.js')),
-  page('/login', () => import('../pages/login/login-page.js')),
+  page('/first-run', () => import('../pages/first-run/first-run-page.js'), 'first-run'),
+  page('/login', () => import('../pages/login/login-page.js'), 'login'),
 ];
 
 /** Pages inside the shell, one line each, sorted by path. */
 export const framedRoutes: RouteObject[] = [
-  page('/', () => import('../pages/home/home-page.js')),
-  page('/audit', () => import('../pages/audit/audit-page.js')),
-  page('/catalogue', () => import('../pages/catalogue/catalogue-page.js')),
-  page('/catalogue/blueprints/:name', () => import('../pages/catalogue/blueprint-page.js')),
-  page('/catalogue/blueprints/:name/install', () => import('../pages/install/install-page.js')),
-  page('/catalogue/modules/:name', () => import('../pages/catalogue/module-page.js')),
-  page('/device', () => import('../pages/device/device-page.js')),
-  page('/plans/:id', () => import('../pages/install/plan-page.js')),
-  page('/runs', () => import('../pages/run/runs-page.js')),
-  page('/runs/:id', () => import('../pages/run/run-page.js')),
-  page('/settings/:section?', () => import('../pages/settings/settings-page.js')),
-  page('/sites', () => import('../pages/sites/sites-page.js')),
-  page('/sites/:name', () => import('../pages/sites/site-page.js')),
-  page('/sites/connect', () => import('../pages/sites/connect-page.js')),
-  page('/stacks', () => import('../pages/stacks/stacks-page.js')),
-  page('/stacks/:id/:tab?', () => import('../pages/stacks/stack-page.js')),
+  page('/', () => import('../pages/home/home-page.js'), 'home', 'acts'),
+  page('/audit', () => import('../pages/audit/audit-page.js'), 'audit', 'acts'),
+  page('/catalogue', () => import('../pages/catalogue/catalogue-page.js'), 'catalogue'),
+  page('/catalogue/blueprints/:name', () => import('../pages/catalogue/blueprint-page.js'), 'catalogue'),
+  page(
+    '/catalogue/blueprints/:name/install',
+    () => import('../pages/install/install-page.js'),
+    'install',
+    'catalogue',
+    'schema',
+  ),
+  page('/catalogue/modules/:name', () => import('../pages/catalogue/module-page.js'), 'catalogue'),
+  page('/device', () => import('../pages/device/device-page.js'), 'device'),
+  page('/plans/:id', () => import('../pages/install/plan-page.js'), 'install', 'problems', 'steps'),
+  page('/runs', () => import('../pages/run/runs-page.js'), 'runs', 'run'),
+  page('/runs/:id', () => import('../pages/run/run-page.js'), 'run', 'steps', 'problems'),
+  page('/settings/:section?', () => import('../pages/settings/settings-page.js'), 'settings'),
+  page('/sites', () => import('../pages/sites/sites-page.js'), 'sites'),
+  page('/sites/:name', () => import('../pages/sites/site-page.js'), 'sites'),
+  page('/sites/connect', () => import('../pages/sites/connect-page.js'), 'connect'),
+  page('/stacks', () => import('../pages/stacks/stacks-page.js'), 'stacks'),
+  page('/stacks/:id/:tab?', () => import('../pages/stacks/stack-page.js'), 'stacks'),
   page('*', () => import('../pages/not-found-page.js')),
 ];

@@ -7,6 +7,7 @@ import { toProblem } from '../api/problem.js';
 import { useSession } from '../api/session.js';
 import { Loading } from '../components/loading.js';
 import { Logo } from '../components/logo.js';
+import { PagePlaceholder } from '../components/placeholder.js';
 import { ProblemCard } from '../components/problem-card.js';
 import { AskAgain } from './ask-again.js';
 import { paths } from './paths.js';
@@ -44,7 +45,7 @@ export function Shell() {
         <Sidebar account={session.data.account} />
       </Drawer>
       <main id="content" tabIndex={-1} className={classes['content']}>
-        <Suspense fallback={<Loading />}>
+        <Suspense fallback={<PagePlaceholder />}>
           <Outlet />
         </Suspense>
       </main>

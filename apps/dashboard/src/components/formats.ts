@@ -5,7 +5,7 @@ const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 const OCTETS = ['o', 'Kio', 'Mio', 'Gio', 'Tio', 'Pio'];
 
 /** The reader's own region where it speaks the chosen language: dates in British order for a Briton. */
-const locale = (): string =>
+export const locale = (): string =>
   navigator.languages.find((tag) => tag.split('-')[0] === currentLanguage()) ?? currentLanguage();
 
 /** Bytes with a binary unit and at most one decimal, by locale: 1536 → 1.5 KiB. */
@@ -13,7 +13,8 @@ export function formatBytes(bytes: number): string {
   const units = currentLanguage() === 'fr' ? OCTETS : BYTES;
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
+  // What would be told as 1,024 of a unit is one of the next.
+  while (Math.round(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }

@@ -22,6 +22,10 @@ const SMALLEST = 0.1;
 const LARGEST = 1.5;
 /** A graph begins where it can be read, also where not all of it has room. */
 const READABLE = 0.8;
+/** The window of a graph: no higher than it needs to be, and never so high that it fills the page. */
+const HIGHEST = 352;
+const LOWEST = 120;
+const SCROLLBAR = 16;
 /** Beyond the frame, so that nothing is missing at its edge while it is moved; drawn when the rest stands. */
 const MARGIN = 300;
 /** The frame is looked at in steps: one that moves by a few pixels shows the same nodes. */
@@ -55,8 +59,11 @@ export function LayerGraph({
   const shape = nodes.map(({ id, layer }) => `${layer} ${id}`).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for the nodes
   const layout = useMemo(() => layOut(nodes), [shape]);
-  const whole = Math.min(1, seen.width / layout.width, seen.height / layout.height);
-  const scale = chosen ?? Math.max(READABLE, whole);
+  const whole = Math.min(1, seen.width / layout.width, HIGHEST / layout.height);
+  const first = Math.max(READABLE, whole);
+  const scale = chosen ?? first;
+  // As high as it begins: what stands below stays where it is while one zooms.
+  const height = Math.max(LOWEST, Math.min(HIGHEST, Math.ceil(layout.height * first) + SCROLLBAR));
 
   useLayoutEffect(() => {
     const element = frame.current;
@@ -128,6 +135,7 @@ export function LayerGraph({
       <div
         ref={frame}
         className={classes['window']}
+        style={{ height }}
         role="group"
         aria-label={label}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard

@@ -19,8 +19,8 @@ export interface Frame {
   readonly height: number;
 }
 
-export const NODE = { width: 190, height: 52 };
-const GAP = { x: 70, y: 18 };
+export const NODE = { width: 190, height: 62 };
+const GAP = { x: 60, y: 14 };
 const EDGE = 16;
 /** More edges than these are drawn only where one of their ends is in sight. */
 export const MANY_EDGES = 2_000;

@@ -1,11 +1,11 @@
 import { Center, Loader } from '@mantine/core';
-import { useTranslation } from 'react-i18next';
+import { useOnItsWay } from './on-its-way.js';
 
-/** Something is on its way. Shown for moments only: whatever takes longer has its own progress. */
+/** Something small is on its way, whose shape nobody knows. Pages have placeholders in their shape. */
 export function Loading() {
-  const { t } = useTranslation('shell', { useSuspense: false });
+  useOnItsWay();
   return (
-    <Center mih={160} role="status" aria-label={t('loading')}>
+    <Center mih={160} aria-hidden data-on-its-way>
       <Loader size="sm" />
     </Center>
   );

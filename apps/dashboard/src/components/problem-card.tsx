@@ -3,12 +3,15 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import type { Problem } from '../api/problem.js';
 import { ForeignText } from './foreign-text.js';
+import { Said } from './said.js';
 
-/** What went wrong, what it was about and what helps: the server's own words. */
+/** What went wrong, what it was about and what helps: in the reader's language. */
 export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
   const { t } = useTranslation('shell');
   // Headlines may come late or never, for instance when the server is away: that must not hide the problem.
   const { t: headline } = useTranslation('problems', { useSuspense: false });
+  // The page speaks the reader's language already.
+  const Words = problem.status === 0 ? ForeignText : Said;
   const away = problem.code === 'server.unreachable';
   return (
     <Alert
@@ -35,16 +38,11 @@ export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: 
                   {': '}
                 </>
               ) : null}
-              <span lang="en">
-                <ForeignText>{problem.message}</ForeignText>
-              </span>
+              <Words>{problem.message}</Words>
             </Text>
             {problem.remedy ? (
               <Text size="sm">
-                {t('problem.remedy')}:{' '}
-                <span lang="en">
-                  <ForeignText>{problem.remedy}</ForeignText>
-                </span>
+                {t('problem.remedy')}: <Words>{problem.remedy}</Words>
               </Text>
             ) : null}
             <Text size="xs" c="dimmed">

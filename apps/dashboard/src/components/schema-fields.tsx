@@ -1,4 +1,5 @@
 import { NumberInput, Select, Switch, TextInput } from '@mantine/core';
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from './clean-text.js';
 import { type FieldSchema, faultOf, shownDefault } from './schema-check.js';
@@ -7,7 +8,7 @@ import { type FieldSchema, faultOf, shownDefault } from './schema-check.js';
 export function SchemaFields(given: {
   fields: readonly { name: string; schema: FieldSchema }[];
   values: Readonly<Record<string, unknown>>;
-  errors?: Readonly<Record<string, string>>;
+  errors?: Readonly<Record<string, ReactNode>>;
   /** What is worth knowing about an answer that is no fault. */
   notes?: Readonly<Record<string, string>>;
   site?: { domain: string } | undefined;

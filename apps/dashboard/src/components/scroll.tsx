@@ -5,13 +5,22 @@ import cards from './cards.module.css';
 export function Scroll({ label, surface, children }: { label: string; surface?: boolean; children: ReactNode }) {
   const frame = useRef<HTMLDivElement>(null);
   const [scrolls, setScrolls] = useState(false);
+  const [more, setMore] = useState(false);
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
-    const look = new ResizeObserver(() => setScrolls(element.scrollWidth > element.clientWidth));
-    look.observe(element);
-    for (const child of element.children) look.observe(child);
-    return () => look.disconnect();
+    const look = (): void => {
+      setScrolls(element.scrollWidth > element.clientWidth);
+      setMore(element.scrollLeft + element.clientWidth < element.scrollWidth - 1);
+    };
+    const sizes = new ResizeObserver(look);
+    sizes.observe(element);
+    for (const child of element.children) sizes.observe(child);
+    element.addEventListener('scroll', look, { passive: true });
+    return () => {
+      sizes.disconnect();
+      element.removeEventListener('scroll', look);
+    };
   }, []);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for form fields
@@ -21,6 +30,7 @@ export function Scroll({ label, surface, children }: { label: string; surface?: 
       role="group"
       aria-label={label}
       {...(scrolls ? { tabIndex: 0 } : {})}
+      {...(more ? { 'data-more': true } : {})}
     >
       {children}
     </div>

@@ -2,10 +2,13 @@ import 'uplot/dist/uPlot.min.css';
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
-import { currentLanguage } from '../i18n/i18n.js';
+import { formatBytes, locale } from './formats.js';
 
 const HEIGHT = 150;
 const COLOURS = ['#1f7a5e', '#2f6fde', '#b45309', '#9333ea', '#be123c', '#0e7490', '#4d7c0f', '#a21caf'];
+
+/** Steps of an axis of bytes: whole numbers of its units. */
+const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** The colour of the line at a place, for a legend. */
 export const colourOf = (at: number): string => COLOURS[at % COLOURS.length] as string;
@@ -49,15 +52,22 @@ export function TimeChart({
           {
             stroke: ink,
             grid,
+            size: 32,
             values: (_plot, ticks) => {
               // Within a day the hour tells enough.
               const days = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) > 36 * 3600;
               const style = days ? ({ day: 'numeric', month: 'short' } as const) : ({ timeStyle: 'short' } as const);
-              const format = new Intl.DateTimeFormat(currentLanguage(), style);
+              const format = new Intl.DateTimeFormat(locale(), style);
               return ticks.map((tick) => format.format(tick * 1000));
             },
           },
-          { stroke: ink, grid, size: 76, values: (_plot, ticks) => ticks.map(format) },
+          {
+            stroke: ink,
+            grid,
+            size: 76,
+            values: (_plot, ticks) => ticks.map(format),
+            ...(format === formatBytes ? { incrs: BINARY } : {}),
+          },
         ],
         series: [
           {},

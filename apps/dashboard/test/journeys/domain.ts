@@ -1,4 +1,3 @@
-import type { Page } from 'playwright-core';
 import { Person } from '../../../control-plane/test/e2e/person.js';
 import { axeFindings } from '../axe.js';
 import type { Day } from '../day.js';
@@ -42,16 +41,12 @@ export function domain(day: Day): void {
         .waitFor();
       await main().getByText('admin@village.example').first().waitFor();
       expect(await page().getByLabel('Rewrite these values too').isChecked()).toBe(true);
-      const filled = async (seen: Page) => {
-        await seen.getByLabel('New domain').fill('village.example');
-        await seen.getByText('admin@village.example').first().waitFor();
-      };
-      expect(await violations(page(), '/sites/demo', filled)).toEqual([]);
+      expect(await axeFindings(page())).toEqual([]);
       await plan.click();
       await page().waitForURL('**/plans/**');
       await main().getByRole('heading', { name: 'Plan: demo becomes village.example' }).waitFor();
       await main().getByText('wiki.demo.test → wiki.village.example').first().waitFor();
-      expect(await violations(page(), page().url())).toEqual([]);
+      expect(await axeFindings(page())).toEqual([]);
       await main().getByRole('button', { name: 'Apply' }).click();
       await page().waitForURL('**/runs/**');
       await day.runEnds('succeeded', 5);
@@ -84,26 +79,4 @@ export function domain(day: Day): void {
     },
     7 * 60_000,
   );
-}
-
-/** What axe finds there, in a context of its own that lets it be injected: the journey's keeps its strict policy. */
-async function violations(
-  page: Page,
-  path: string,
-  prepare: (seen: Page) => Promise<unknown> = async () => undefined,
-): Promise<readonly string[]> {
-  const storageState = await page.context().storageState();
-  const own = await page
-    .context()
-    .browser()!
-    .newContext({ storageState, bypassCSP: true, reducedMotion: 'reduce', locale: 'en-GB' });
-  try {
-    const seen = await own.newPage();
-    await seen.goto(new URL(path, page.url()).href);
-    await seen.locator('main h1').first().waitFor();
-    await prepare(seen);
-    return await axeFindings(seen);
-  } finally {
-    await own.close();
-  }
 }

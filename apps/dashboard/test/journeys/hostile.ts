@@ -38,7 +38,7 @@ export function hostile(day: Day): void {
     ]) {
       await day.page.goto(day.base + path);
       await day.main().locator('h1').first().waitFor();
-      await day.page.waitForFunction(() => !document.querySelector('main .mantine-Loader-root'));
+      await day.page.waitForFunction(() => !document.querySelector('main [data-on-its-way]'));
       const state = await day.page.evaluate(() => ({
         broken: 'broken' in globalThis,
         elements: document.querySelectorAll('main script, main img[src="x"]').length,

@@ -93,11 +93,11 @@ function evaluate(
     return rest.some((one) => evaluate(directory, user, one as PermissionTest, parameters, true)) || refuse(quiet);
   if (kind === 'perm') {
     const [template, privileges, ...pairs] = rest as [string, string[], ...unknown[]];
-    const options = Object.fromEntries(pairs.flatMap((_, i) => (i % 2 === 0 ? [[pairs[i], pairs[i + 1]]] : [])));
-    const needed = options.require_param === undefined ? undefined : parameters[String(options.require_param)];
-    if (options.require_param !== undefined && (needed === undefined || needed === null)) return refuse(quiet);
+    const option = (name: string) => (pairs.includes(name) ? pairs[pairs.indexOf(name) + 1] : undefined);
+    const required = option('require_param');
+    if (required !== undefined && (parameters[String(required)] ?? null) === null) return refuse(quiet);
     const path = normalizeAclPath(fill(template, parameters)) ?? '';
-    return checkPrivileges(directory, user, path, privileges, Boolean(options.any), quiet);
+    return checkPrivileges(directory, user, path, privileges, Boolean(option('any')), quiet);
   }
   if (kind === 'userid-param') {
     const userid = textOf(parameters.userid);

@@ -150,19 +150,23 @@ export class Directory {
     return this.poolOf.get(`/vms/${vmid}`);
   }
 
-  /** Takes the guest out of its pool, and with `forGood` the rights on it away. */
-  forgetGuest(vmid: number, forGood: boolean): void {
+  /** A guest that was not made after all is in no pool. */
+  leavePool(vmid: number): void {
     const pool = this.poolOfGuest(vmid);
     const record = pool === undefined ? undefined : this.pools.get(pool);
     if (record) this.savePool({ ...record, vms: record.vms.filter((id) => id !== vmid) });
-    if (forGood) this.dropAcl((entry) => entry.path === `/vms/${vmid}`);
   }
 
-  /** Takes a storage that is gone out of all pools, and the rights on it away. */
+  /** What a destroyed guest leaves behind in pools and ACLs. */
+  forgetGuest(vmid: number): void {
+    this.leavePool(vmid);
+    this.dropAcl((entry) => entry.path === `/vms/${vmid}`);
+  }
+
+  /** The same of a storage that is defined no more. */
   forgetStorage(id: string): void {
-    for (const pool of this.pools.values())
-      if (pool.storage.includes(id))
-        this.savePool({ ...pool, storage: pool.storage.filter((storage) => storage !== id) });
+    for (const pool of [...this.pools.values()])
+      if (pool.storage.includes(id)) this.savePool({ ...pool, storage: pool.storage.filter((one) => one !== id) });
     this.dropAcl((entry) => entry.path === `/storage/${id}`);
   }
 

@@ -113,7 +113,7 @@ function checkConsoleTicket(call: Call): void {
   if (
     path === undefined ||
     privileges.length === 0 ||
-    !call.lab.tickets.verifyConsole(holder, path, call.need('vncticket')) ||
+    !call.lab.tickets.verifyConsole(holder, path, call.need('vncticket'), call.number('port') ?? 0) ||
     !call.lab.directory.has(holder, path, privileges)
   )
     throw failure();

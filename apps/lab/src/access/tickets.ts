@@ -1,9 +1,9 @@
-/** Tickets, CSRF tokens and console tickets: signed with a secret of this lab, valid two hours (consoles: one minute). */
+/** Tickets, CSRF tokens and console tickets: signed with a secret of this lab, valid two hours (consoles: forty seconds). */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Journal } from '../state/journal.js';
 
 const LIFETIME = 2 * 3600;
-const CONSOLE_LIFETIME = 60;
+const CONSOLE_LIFETIME = 40;
 /** Seconds a clock may be behind. */
 const GRACE = 60 * 5;
 
@@ -77,17 +77,18 @@ export class Tickets {
     );
   }
 
-  /** `path` is what the console belongs to: `/vms/100`. */
-  issueConsole(userid: string, path: string): string {
+  /** `path` is what the console belongs to: `/vms/100`. It is good for that port alone. */
+  issueConsole(userid: string, path: string, port: number): string {
     const stamp = hex(this.seconds());
-    return `PVEVNC:${stamp}::${this.sign(`console:${stamp}:${userid}:${path}`, 256)}`;
+    return `PVEVNC:${stamp}::${this.sign(`console:${stamp}:${userid}:${path}:${port}`, 256)}`;
   }
 
-  verifyConsole(userid: string, path: string, ticket: string): boolean {
+  verifyConsole(userid: string, path: string, ticket: string, port: number): boolean {
     const [, stamp = '', signature = ''] = /^(?:.{8}:)?PVEVNC:([0-9A-F]{8})::(\S+)$/.exec(ticket) ?? [];
     if (!stamp) return false;
     return (
-      equal(signature, this.sign(`console:${stamp}:${userid}:${path}`, 256)) && this.isFresh(stamp, CONSOLE_LIFETIME)
+      equal(signature, this.sign(`console:${stamp}:${userid}:${path}:${port}`, 256)) &&
+      this.isFresh(stamp, CONSOLE_LIFETIME)
     );
   }
 }

@@ -1,7 +1,8 @@
 /** Where HA puts a resource: nodes that live, by the affinity rules, the one with the fewest services first. */
 import type { Lab } from '../lab.js';
 import { splitList } from '../schema/formats.js';
-import { type Rule, type Service, serviceOf } from './ha-state.js';
+import type { Guest } from '../state/model.js';
+import { isManaged, type Rule, type Service, serviceOf, sidOf } from './ha-state.js';
 
 function rulesFor(lab: Lab, sid: string, type: Rule['type']): Rule[] {
   return [...lab.journal.entries<Rule>('ha-rule')]
@@ -59,4 +60,28 @@ export function chooseNode(
   for (const [, service] of lab.journal.entries<Service>('ha-service'))
     load.set(service.node, (load.get(service.node) ?? 0) + 1);
   return [...good].sort((a, b) => (load.get(a) ?? 0) - (load.get(b) ?? 0) || (a < b ? -1 : 1))[0];
+}
+
+export interface Motion {
+  /** Resources that travel along. */
+  readonly dependent: string[];
+  /** By node, the resources that keep this one away. */
+  readonly blocking: ReadonlyMap<string, { readonly sid: string; readonly cause: 'resource-affinity' }[]>;
+}
+
+/** What rules say of a migration by hand; undefined where HA does not manage the guest. */
+export function motionOf(lab: Lab, guest: Guest): Motion | undefined {
+  if (!isManaged(lab, guest)) return undefined;
+  const sid = sidOf(guest);
+  const dependent = new Set<string>();
+  const blocking = new Map<string, { sid: string; cause: 'resource-affinity' }[]>();
+  for (const rule of rulesFor(lab, sid, 'resource-affinity'))
+    for (const other of splitList(rule.resources).sort()) {
+      const service = other === sid ? undefined : serviceOf(lab, other);
+      if (!service) continue;
+      if (rule.affinity !== 'negative') dependent.add(other);
+      else if ((service.target ?? service.node) === service.node && !lab.faults.isNodeDown(service.node))
+        blocking.set(service.node, [...(blocking.get(service.node) ?? []), { sid: other, cause: 'resource-affinity' }]);
+    }
+  return { dependent: [...dependent].sort(), blocking };
 }

@@ -1,5 +1,6 @@
 /** What HA keeps: the resources as configured, and of each what the manager makes of it. */
 import type { Lab } from '../lab.js';
+import { splitList } from '../schema/formats.js';
 import type { Guest } from '../state/model.js';
 
 export type RequestState = 'started' | 'stopped' | 'disabled' | 'ignored';
@@ -74,3 +75,12 @@ export function haOfGuest(lab: Lab, guest: Guest): { managed: 0 | 1; state?: str
 /** `hastate` of a node, once there is something to manage. */
 export const haNodeState = (lab: Lab, node: string): string | undefined =>
   lab.ha.isActive ? lab.ha.nodeState(node) : undefined;
+
+/** A rule without resources is none. */
+export function leaveRules(lab: Lab, sid: string): void {
+  for (const [id, rule] of [...lab.journal.entries<Rule>('ha-rule')]) {
+    const left = splitList(rule.resources).filter((one) => one !== sid);
+    if (left.length === 0) lab.journal.delete('ha-rule', id);
+    else lab.journal.put('ha-rule', id, { ...rule, resources: left.join(',') });
+  }
+}

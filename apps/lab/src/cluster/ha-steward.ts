@@ -2,15 +2,13 @@
  * The HA manager: every ten seconds it looks at nodes and resources and takes each one step nearer to what is asked for. A node
  * that is down is fenced after a minute, and its resources come up elsewhere after another. All times shrink with `haTimeScale`.
  */
-import { disksOf } from '../guests/disks.js';
-import { migrationOf } from '../guests/migrate.js';
-import { halt, shutdownGuest, startGuest, stopGuest } from '../guests/power.js';
-import { Call } from '../http/call.js';
+import { halt } from '../guests/power.js';
 import type { Lab } from '../lab.js';
 import type { Guest } from '../state/model.js';
 import type { HaControl, NodeState } from './ha-control.js';
 import { chooseNode } from './ha-nodes.js';
 import { type Resource, requested, type Service, type ServiceState, vmidOf } from './ha-state.js';
+import { moveWork, startWork, stopWork, type Work } from './ha-work.js';
 
 const TICK_SECONDS = 10;
 /** Seconds after which a node that is down counts as unknown, is fenced, and is known to be dead. Measured on real clusters. */
@@ -18,9 +16,8 @@ const UNKNOWN_SECONDS = 10;
 const FENCE_SECONDS = 67;
 const RECOVER_SECONDS = 128;
 const KICK_SECONDS = 1;
-const SHUTDOWN_SECONDS = 60;
-
-const ROOT = { id: 'root@pam', userid: 'root@pam', isToken: false, isRoot: true } as const;
+/** Of what the dead node was doing with the guest; other locks keep it from starting elsewhere. */
+const LEFT_OVER = /^(?:backup|mounted|migrate|clone|rollback|snapshot|snapshot-delete|suspending|suspended)$/;
 
 export class HaSteward implements HaControl {
   private timer: NodeJS.Timeout | undefined;
@@ -140,6 +137,8 @@ export class HaSteward implements HaControl {
     const { lab } = this;
     const down = lab.faults.isNodeDown(service.node);
     const seconds = this.downFor(service.node);
+    if (service.state === 'stopped' && requested(resource) === 'started')
+      this.save(sid, { ...service, state: 'request_start' });
     if (service.state === 'stopped' || service.state === 'error') return;
     if (service.state !== 'recovery' && (seconds >= FENCE_SECONDS || service.state === 'fence')) {
       // Back before it was known to be dead: the watchdog has restarted it all the same.
@@ -152,7 +151,12 @@ export class HaSteward implements HaControl {
     if (service.state !== 'recovery') return;
     const online = lab.nodes.filter((node) => !lab.faults.isNodeDown(node));
     const node = chooseNode(lab, sid, online, { current: service.node });
-    if (node === undefined) return;
+    if (node === undefined) {
+      // Where nobody may have it, it can still be given up.
+      if (requested(resource) === 'disabled') this.save(sid, { ...service, state: 'stopped', failedNodes: [] });
+      return;
+    }
+    if (LEFT_OVER.test(String(guest.config.lock ?? ''))) delete guest.config.lock;
     // Only the configuration moves: volumes that were on the dead node alone stay there.
     guest.node = node;
     lab.state.saveGuest(guest);
@@ -176,14 +180,14 @@ export class HaSteward implements HaControl {
       else to('started');
     } else if (state === 'started') {
       if (wanted !== 'started') to('request_stop');
-      else if (!guest.running) this.startOn(sid, resource, service, guest);
+      else if (!guest.running) this.work(sid, service, guest, startWork(this.lab, guest));
       else {
         const node = this.wantedNode(sid, resource, service);
         if (node !== service.node) to(guest.type === 'qemu' ? 'migrate' : 'relocate', { target: node });
         else if (service.failures > 0) this.save(sid, { ...service, failures: 0, relocations: 0, failedNodes: [] });
       }
     } else if (state === 'request_stop') {
-      if (guest.running) this.stopOn(sid, service, guest);
+      if (guest.running) this.work(sid, service, guest, stopWork(this.lab, guest));
       else to('stopped', { failures: 0, relocations: 0, failedNodes: [] });
     } else if (state === 'stopped') {
       if (wanted === 'started') to('request_start');
@@ -200,9 +204,10 @@ export class HaSteward implements HaControl {
   }
 
   /** Runs one task for a resource and looks again when it has ended. */
-  private work(sid: string, type: string, guest: Guest, node: string, run: Parameters<Lab['tasks']['start']>[1]): void {
+  private work(sid: string, service: Service, guest: Guest, { type, run }: Work): void {
+    this.save(sid, service);
     this.busy.add(sid);
-    const upid = this.lab.tasks.start({ node, type, id: String(guest.vmid), user: ROOT.id }, run);
+    const upid = this.lab.tasks.start({ node: guest.node, type, id: String(guest.vmid), user: 'root@pam' }, run);
     void this.lab.tasks.finished(upid).finally(() => {
       this.busy.delete(sid);
       this.ended(sid, type, this.lab.tasks.get(upid)?.status ?? '');
@@ -245,51 +250,15 @@ export class HaSteward implements HaControl {
       });
   }
 
-  private startOn(sid: string, _resource: Resource, service: Service, guest: Guest): void {
-    const { lab } = this;
-    this.save(sid, service);
-    this.work(sid, guest.type === 'qemu' ? 'qmstart' : 'vzstart', guest, guest.node, async (task) => {
-      for (const disk of disksOf(guest.type, guest.config))
-        if (/^[^/]+:./.test(disk.file) && !lab.state.volume(guest.node, disk.file))
-          throw new Error(`volume '${disk.file}' does not exist`);
-      await startGuest(lab, guest.type, guest.node, guest.vmid, task);
-    });
-  }
-
-  private stopOn(sid: string, service: Service, guest: Guest): void {
-    const { lab } = this;
-    this.save(sid, service);
-    const { type, node, vmid } = guest;
-    this.work(sid, type === 'qemu' ? 'qmshutdown' : 'vzshutdown', guest, node, async (task) =>
-      guest.running?.hollow
-        ? await stopGuest(lab, type, node, vmid, task)
-        : await shutdownGuest(lab, type, node, vmid, { timeout: SHUTDOWN_SECONDS, forceStop: true }, task),
-    );
-  }
-
   private moveTo(sid: string, service: Service, guest: Guest): void {
     const { lab } = this;
-    const { target } = service;
+    const { target, ...rest } = service;
     if (target === undefined || target === guest.node || lab.faults.isNodeDown(target)) {
-      const { target: _target, ...rest } = service;
       this.save(sid, { ...rest, node: guest.node, state: 'started' });
       this.kick();
       return;
     }
-    const { type, vmid, node } = guest;
-    const parameters = {
-      node,
-      vmid,
-      target,
-      ...(guest.running ? (type === 'qemu' ? { online: 1, 'with-local-disks': 1 } : { restart: 1 }) : {}),
-    };
-    const call = new Call(lab, ROOT, parameters, `/nodes/${node}/${type}/${vmid}/migrate`, undefined);
-    this.work(
-      sid,
-      type === 'qemu' ? 'qmigrate' : 'vzmigrate',
-      guest,
-      node,
-      migrationOf(call, type, { node: target, storageOf: (id) => id }),
-    );
+    const verb = service.state === 'migrate' ? 'migrate' : 'relocate';
+    this.work(sid, service, guest, moveWork(lab, guest, verb, target));
   }
 }

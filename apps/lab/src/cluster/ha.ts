@@ -5,6 +5,7 @@ import { splitList } from '../schema/formats.js';
 import type { GuestType } from '../state/model.js';
 import {
   isManaged,
+  leaveRules,
   type RequestState,
   type Resource,
   type Rule,
@@ -106,11 +107,7 @@ function deleteResource(call: Call): void {
   if (!resourceOf(call.lab, sid)) throw fail(`cannot delete service '${sid}', not HA managed!`);
   call.lab.journal.delete('ha-resource', sid);
   if (call.number('purge') === 0) return;
-  for (const [id, rule] of [...call.lab.journal.entries<Rule>('ha-rule')]) {
-    const left = splitList(rule.resources).filter((one) => one !== sid);
-    if (left.length === 0) call.lab.journal.delete('ha-rule', id);
-    else call.lab.journal.put('ha-rule', id, { ...rule, resources: left.join(',') });
-  }
+  leaveRules(call.lab, sid);
 }
 
 function sendTo(call: Call, verb: 'migrate' | 'relocate'): unknown {

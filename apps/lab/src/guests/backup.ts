@@ -48,14 +48,13 @@ const duration = (milliseconds: number) => {
   const seconds = Math.floor(milliseconds / 1000);
   return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
 };
-const archiveSize = (bytes: number) => {
-  let value = bytes;
-  for (const unit of ['B', 'KB', 'MB', 'GB', 'TB']) {
-    if (value < 1024 || unit === 'TB') return `${unit === 'B' ? value : value.toFixed(0)}${unit}`;
-    value /= 1024;
-  }
-  return `${bytes}B`;
-};
+/** Kilobytes and megabytes whole, above with two places. */
+function archiveSize(bytes: number): string {
+  const kib = bytes / 1024;
+  if (kib < 1024) return `${Math.floor(kib)}KB`;
+  if (kib < 1024 ** 2) return `${Math.floor(kib / 1024)}MB`;
+  return kib < 1024 ** 3 ? `${(kib / 1024 ** 2).toFixed(2)}GB` : `${(kib / 1024 ** 3).toFixed(2)}TB`;
+}
 
 /** Which disks go into the archive; says so in the log. */
 function included(lab: Lab, guest: Guest, task: TaskContext) {
@@ -116,7 +115,7 @@ export async function backupGuest(lab: Lab, guest: Guest, options: BackupOptions
         await shutdownLocked(lab, guest, STOP_SECONDS, task.signal).catch(() => halt(lab, guest));
       }
       try {
-        return await write(lab, guest, options, task);
+        return await write(lab, guest, { ...options, mode }, task);
       } finally {
         if (stopped) {
           task.log('INFO: restarting vm');
@@ -178,10 +177,16 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
         size: disk.volume.size,
         format: disk.volume.format,
       })),
+      ...(guest.firewall ? { firewall: structuredClone(guest.firewall) } : {}),
     },
     ...(options.notes === undefined ? {} : { notes: options.notes }),
     ...(options.protected ? { protected: 1 as const } : {}),
   };
+  // What a container's plugin does for a moment's picture; the runtime takes one of its own.
+  if (guest.type === 'lxc' && options.mode === 'snapshot') task.log("INFO: create storage snapshot 'vzdump'");
+  if (guest.type === 'lxc' && options.mode === 'suspend')
+    for (const line of ['suspending guest', 'resuming guest', 'guest is online again after <1 seconds'])
+      task.log(`INFO: ${line}`);
   const path = archiveFile(lab, archive);
   mkdirSync(dirname(path), { recursive: true });
   task.log(`INFO: creating vzdump archive '${String(storage.options.path ?? '/var/lib/vz')}/dump/${base}'`);
@@ -198,5 +203,6 @@ async function write(lab: Lab, guest: Guest, options: BackupOptions, task: TaskC
   task.log(`INFO: archive file size: ${archiveSize(size)}`);
   if (options.notes !== undefined) task.log('INFO: adding notes to backup');
   if (options.protected) task.log('INFO: marking backup as protected');
+  if (guest.type === 'lxc' && options.mode === 'snapshot') task.log("INFO: cleanup temporary 'vzdump' snapshot");
   return complete;
 }

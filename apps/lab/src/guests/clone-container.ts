@@ -10,7 +10,7 @@ import { hasFeature } from '../storage/features.js';
 import { loadStorage, storageConfig } from '../storage/storages.js';
 import { createVolume, removeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
-import { targetNode, withStorageLock } from './clone.js';
+import { besideConfig, configOf, targetNode, withStorageLock } from './clone.js';
 import { type Disk, disksOf } from './disks.js';
 import { addToPool, demandPool } from './guest-pool.js';
 import { checkLock, checkUnused, guestOf, isTemplate } from './guests.js';
@@ -42,9 +42,7 @@ function plan(call: Call, source: Guest, guest: Guest, target: string | undefine
   const storage = call.text('storage');
   if (!full && storage !== undefined) throw fail("parameter 'storage' not allowed for linked clones");
   const snapname = call.text('snapname');
-  const snapshot = snapname === undefined ? undefined : source.snapshots[snapname];
-  if (snapname !== undefined && !snapshot) throw fail(`snapshot '${snapname}' does not exist`);
-  const from = snapshot?.config ?? source.config;
+  const from = configOf(source, snapname);
   const mounts: { disk: Disk; volume: Volume }[] = [];
   let shared = true;
   // The root file system first, so that it gets the first number.
@@ -90,9 +88,11 @@ export function cloneContainer(call: Call): string {
   const guest: Guest = {
     ...lab.state.newGuest(newid, 'lxc', node),
     config: { lock: 'create' },
-    ...(source.setup ? { setup: { ...source.setup } } : {}),
+    ...besideConfig(source),
   };
   const current = plan(call, source, guest, target);
+  // All but the mount points is there from the start.
+  guest.config = { ...current.config, lock: 'create' };
   source.config.lock = 'disk';
   lab.state.saveGuest(source);
   lab.state.saveGuest(guest);
@@ -135,7 +135,7 @@ async function copy(call: Call, current: Plan, task: TaskContext): Promise<void>
     if (pool !== undefined) addToPool(lab, pool, guest.vmid);
   } catch (error) {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);
-    lab.directory.forgetGuest(guest.vmid, false);
+    lab.directory.leavePool(guest.vmid);
     lab.state.deleteGuest(guest.vmid);
     task.signal.throwIfAborted();
     throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

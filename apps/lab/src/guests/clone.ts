@@ -12,7 +12,7 @@ import { createVolume, removeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { type Disk, describeDisk, disksOf } from './disks.js';
 import { addToPool, demandPool } from './guest-pool.js';
-import { checkLock, guestOf, isTemplate, withGuestLock } from './guests.js';
+import { checkLock, findGuest, guestOf, isTemplate, withGuestLock } from './guests.js';
 import { completeNic } from './network-options.js';
 import { settleConfig } from './settle-config.js';
 
@@ -27,6 +27,20 @@ export function withStorageLock<T>(lab: Lab, storage: string, signal: AbortSigna
   return lab.locks.run(`storage/${storage}`, { timeoutMs: STORAGE_LOCK_MS, timeoutText, signal }, work);
 }
 
+/** What a clone takes over that is no option: the firewall's rules, and how a container was set up. */
+export const besideConfig = ({ setup, firewall }: Guest): Partial<Guest> => ({
+  ...(setup ? { setup: { ...setup } } : {}),
+  ...(firewall ? { firewall: structuredClone(firewall) } : {}),
+});
+
+/** What is cloned: the guest as it is, or a snapshot with its own description. */
+export function configOf(source: Guest, snapname: string | undefined): Readonly<GuestConfig> {
+  if (snapname === undefined) return source.config;
+  const snapshot = source.snapshots[snapname];
+  if (!snapshot) throw fail(`snapshot '${snapname}' does not exist`);
+  return snapshot.description === '' ? snapshot.config : { ...snapshot.config, description: snapshot.description };
+}
+
 /** The other node a clone is for; undefined for this one. */
 export function targetNode(call: Call): string | undefined {
   const target = call.text('target');
@@ -37,7 +51,7 @@ export function targetNode(call: Call): string | undefined {
 
 interface Plan {
   readonly source: Guest;
-  readonly config: GuestConfig;
+  readonly config: Readonly<GuestConfig>;
   readonly full: boolean;
   readonly target: string | undefined;
   /** Disks to copy, cloud-init images too. */
@@ -82,19 +96,16 @@ function plan(call: Call): Plan {
   const source = guestOf(call, 'qemu');
   checkLock(source);
   const snapname = call.text('snapname');
-  const snapshot = snapname === undefined ? undefined : source.snapshots[snapname];
-  if (snapname !== undefined && !snapshot) throw fail(`snapshot '${snapname}' does not exist`);
+  const config = configOf(source, snapname);
   const full = call.text('full') === undefined ? !isTemplate(source) : call.flag('full');
   for (const name of ['storage', 'format'])
     if (!full && call.text(name) !== undefined) throw fail(`parameter '${name}' not allowed for linked clones`);
-  const config = snapshot?.config ?? source.config;
   const shared = demandSpace(call, config);
   demandNetworks(call, config);
   if (target !== undefined && !shared) throw fail(`can't clone VM to node '${target}' (VM uses local storage)`);
   const newid = call.number('newid') ?? 0;
-  const other = lab.state.guests.get(newid);
-  if (other && !(other.config.lock === 'clone' && other.type === 'qemu'))
-    throw fail(`unable to create VM ${newid}: config file already exists`);
+  const other = findGuest(lab, 'qemu', source.node, newid);
+  if (other && other.config.lock !== 'clone') throw fail(`unable to create VM ${newid}: config file already exists`);
   const drives: Disk[] = [];
   for (const disk of disksOf('qemu', config)) {
     if (disk.isCdrom && !isCloudInitFile(disk.file)) continue;
@@ -116,11 +127,18 @@ export function cloneMachine(call: Call): string {
   const { lab, node } = call;
   const { source } = plan(call);
   const newid = call.number('newid') ?? 0;
-  if (lab.state.guests.has(newid)) throw fail(`unable to create VM ${newid}: config file already exists`);
+  if (findGuest(lab, 'qemu', node, newid)) throw fail(`unable to create VM ${newid}: config file already exists`);
+  // Of a container, or on another node, it is not seen before the new file is to get its name.
+  if (lab.state.guests.has(newid))
+    return call.task('qmclone', call.vmid, async (task) => {
+      task.log(`creating a clone of VM ${call.vmid} with ID ${newid}`);
+      const file = `/etc/pve/nodes/${node}/qemu-server/${newid}.conf`;
+      throw new Error(`close (rename) atomic file '${file}' failed: File exists`);
+    });
   const guest: Guest = {
     ...lab.state.newGuest(newid, 'qemu', node),
     config: { lock: 'clone' },
-    ...(source.setup ? { setup: { ...source.setup } } : {}),
+    ...besideConfig(source),
   };
   lab.state.saveGuest(guest);
   return call.task('qmclone', call.vmid, (task) => copy(call, guest, task));
@@ -175,7 +193,7 @@ async function copy(call: Call, guest: Guest, task: TaskContext): Promise<void> 
   const made: Volume[] = [];
   const forget = async () => {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);
-    lab.directory.forgetGuest(guest.vmid, false);
+    lab.directory.leavePool(guest.vmid);
     lab.state.deleteGuest(guest.vmid);
   };
   let current: Plan;
@@ -199,6 +217,8 @@ async function copy(call: Call, guest: Guest, task: TaskContext): Promise<void> 
     // A template may be read by many at once.
     if (isTemplate(source)) await work();
     else await withGuestLock(lab, 'qemu', source.vmid, task.signal, work);
+    const waiting = call.text('snapname') === undefined ? Object.keys(source.pending) : [];
+    if (waiting.length > 0) task.log(`found pending changes for '${waiting.join(',')}', discarding for clone`);
     guest.config = config;
     guest.node = current.target ?? source.node;
     settleConfig(guest);

@@ -6,11 +6,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { ApiError } from '../http/api-error.js';
 import { authenticate } from '../http/authenticate.js';
 import type { Lab } from '../lab.js';
 import type { GuestConsole } from '../runtime/guest-runtime.port.js';
-import type { GuestType } from '../state/model.js';
-import { findGuest } from './guests.js';
+import type { Guest, GuestType } from '../state/model.js';
+import { loadGuest } from './guests.js';
 
 const PATH = /^\/api2\/json\/nodes\/([^/]+)\/(lxc|qemu)\/(\d+)\/vncwebsocket$/;
 /** Milliseconds a client has to show its ticket. */
@@ -22,6 +23,8 @@ function refuse(socket: Duplex, status: number, reason: string): void {
     `HTTP/1.1 ${status} ${reason.replace(/[^\x20-\x7e]/g, '?')}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );
 }
+
+const statusOf = (error: unknown) => (error instanceof ApiError ? error.status : 401);
 
 /** Cuts complete messages off the front of what came in; the rest waits. */
 function takeMessages(
@@ -54,7 +57,8 @@ function takeMessages(
   return rest;
 }
 
-async function serve(lab: Lab, socket: WebSocket, holder: string, vmid: number): Promise<void> {
+async function serve(lab: Lab, socket: WebSocket, holder: string, guest: Guest, port: number): Promise<void> {
+  const { vmid } = guest;
   let console: GuestConsole | undefined;
   let waiting = Buffer.alloc(0);
   let greeted = false;
@@ -69,12 +73,16 @@ async function serve(lab: Lab, socket: WebSocket, holder: string, vmid: number):
     waiting = waiting.subarray(end + 1);
     const ticket = line.startsWith(`${holder}:`) ? line.slice(holder.length + 1) : '';
     clearTimeout(timer);
-    if (!lab.tickets.verifyConsole(holder, `/vms/${vmid}`, ticket)) {
+    if (!lab.tickets.verifyConsole(holder, `/vms/${vmid}`, ticket, port)) {
       socket.close(1008, 'authentication failed');
       return;
     }
     greeted = true;
     socket.send(Buffer.from('OK'));
+    if (!guest.running || guest.running.hollow) {
+      socket.close(1000);
+      return;
+    }
     console = await lab.runtime.console(vmid);
     console.onData((data) => socket.readyState === socket.OPEN && socket.send(data));
     console.onClose(() => socket.close(1000));
@@ -127,17 +135,15 @@ export function attachConsoles(lab: Lab, server: Server): { close(): void } {
         refuse(socket, 403, `Permission check failed (/vms/${vmid}, VM.Console)`);
         return;
       }
-      if (!lab.tickets.verifyConsole(caller.id, `/vms/${vmid}`, url.searchParams.get('vncticket') ?? '')) {
+      const port = Number(url.searchParams.get('port') ?? 0);
+      if (!lab.tickets.verifyConsole(caller.id, `/vms/${vmid}`, url.searchParams.get('vncticket') ?? '', port)) {
         refuse(socket, 401, 'permission denied - invalid PVEVNC ticket');
         return;
       }
-      if (!findGuest(lab, type as GuestType, node, vmid)?.running) {
-        refuse(socket, 500, `guest ${vmid} is not running`);
-        return;
-      }
-      sockets.handleUpgrade(request, socket, head, (open) => void serve(lab, open, caller.id, vmid));
+      const guest = loadGuest(lab, type as GuestType, node, vmid);
+      sockets.handleUpgrade(request, socket, head, (open) => void serve(lab, open, caller.id, guest, port));
     } catch (error) {
-      refuse(socket, 401, error instanceof Error ? error.message : 'Authentication failed!');
+      refuse(socket, statusOf(error), error instanceof Error ? error.message : 'Authentication failed!');
     }
   });
   return {

@@ -1,8 +1,10 @@
 /** DELETE of a guest: its volumes, and with `purge` what other configurations say of it. */
+import { leaveRules } from '../cluster/ha-state.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
 import { checkNotReplicated, forgetJobsOf } from '../jobs/replication-jobs.js';
 import type { Lab } from '../lab.js';
+import { splitList } from '../schema/formats.js';
 import type { Guest, GuestType, Volume } from '../state/model.js';
 import { checkNotInUse, removeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
@@ -39,13 +41,19 @@ function purge(lab: Lab, type: GuestType, vmid: number, task: TaskContext): void
   task.log(`purging ${label} ${vmid} from related configurations..`);
   forgetJobsOf(lab, vmid);
   for (const [id, job] of [...lab.journal.entries<Record<string, unknown>>('backup-job')]) {
-    if (typeof job.vmid !== 'string') continue;
-    const rest = job.vmid.split(',').filter((one) => one !== String(vmid));
-    if (rest.length === 0) lab.journal.delete('backup-job', id);
-    else lab.journal.put('backup-job', id, { ...job, vmid: rest.join(',') });
+    // A job without guests is none; one without exceptions is for all.
+    const key = typeof job.vmid === 'string' ? 'vmid' : 'exclude';
+    const list = splitList(String(job[key] ?? ''));
+    const rest = list.filter((one) => one !== String(vmid));
+    if (rest.length === list.length) continue;
+    const { [key]: _list, ...others } = job;
+    if (rest.length > 0) lab.journal.put('backup-job', id, { ...job, [key]: rest.join(',') });
+    else if (key === 'vmid') lab.journal.delete('backup-job', id);
+    else lab.journal.put('backup-job', id, others);
   }
   if (lab.journal.get('ha-resource', haKey(type, vmid)) === undefined) return;
   lab.journal.delete('ha-resource', haKey(type, vmid));
+  leaveRules(lab, haKey(type, vmid));
   task.log(`NOTE: removed ${label} ${vmid} from HA resource configuration.`);
 }
 
@@ -79,7 +87,7 @@ export function destroy(call: Call, type: GuestType): string {
       await halt(lab, guest);
       await destroyVolumes(lab, guest, call.flag('destroy-unreferenced-disks'));
       lab.state.deleteGuest(vmid);
-      lab.directory.forgetGuest(vmid, true);
+      lab.directory.forgetGuest(vmid);
       if (call.flag('purge')) purge(lab, type, vmid, task);
     }),
   );

@@ -13,7 +13,7 @@ function list(call: Call, type: GuestType): unknown {
   const result: unknown[] = [];
   for (const guest of call.lab.state.guests.values()) {
     if (guest.type !== type || guest.node !== call.node) continue;
-    if (call.can(`/vms/${guest.vmid}`, ['VM.Audit'])) result.push(listEntry(call.lab, guest));
+    if (call.can(`/vms/${guest.vmid}`, ['VM.Audit'])) result.push(listEntry(call.lab, guest, call.flag('full')));
   }
   return result;
 }

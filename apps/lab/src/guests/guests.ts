@@ -1,5 +1,5 @@
 /** Finding a guest on its node, its locks, and the rules every change obeys. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fail } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
 import type { Lab } from '../lab.js';
@@ -81,21 +81,21 @@ export function pendingConfig(guest: Guest): GuestConfig {
   return result;
 }
 
+const section = (name: string, config: GuestConfig) => {
+  let text = `[${name}]\n`;
+  for (const key of Object.keys(config).sort()) text += `${key}: ${config[key]}\n`;
+  return text;
+};
+
 /** SHA-1 over the configuration as a file: every change of it moves the digest. */
 export function digestOf(guest: Guest): string {
-  const hash = createHash('sha1');
-  const section = (name: string, config: GuestConfig) => {
-    hash.update(`[${name}]\n`);
-    for (const key of Object.keys(config).sort()) hash.update(`${key}: ${config[key]}\n`);
-  };
-  section('', guest.config);
-  section('PENDING', guest.pending);
-  hash.update(guest.pendingDelete.join(','));
+  let text = section('', guest.config) + section('PENDING', guest.pending) + guest.pendingDelete.join(',');
   for (const name of Object.keys(guest.snapshots).sort()) {
     const snapshot = guest.snapshots[name];
-    if (snapshot) section(name, { ...snapshot.config, snaptime: snapshot.snaptime, description: snapshot.description });
+    if (snapshot)
+      text += section(name, { ...snapshot.config, snaptime: snapshot.snaptime, description: snapshot.description });
   }
-  return hash.digest('hex');
+  return hash('sha1', text);
 }
 
 export function checkDigest(guest: Guest, digest: string | undefined): void {

@@ -5,7 +5,8 @@ import { randomBytes } from 'node:crypto';
 const SCRIPT = 'my $s = <STDIN>; chomp $s; my $p = <STDIN>; chomp $p; print crypt($p, "\\$6\\$$s\\$");';
 
 export function hashPassword(password: string): Promise<string> {
-  if (/^\$[56y]\$/.test(password)) return Promise.resolve(password);
+  // One that is hashed already stays as it is.
+  if (/^\$(?:[156]|2[ay])(?:\$.+){2}/.test(password)) return Promise.resolve(password);
   return new Promise((resolve, reject) => {
     const child = spawn('perl', ['-e', SCRIPT], { stdio: ['pipe', 'pipe', 'ignore'] });
     let output = '';

@@ -146,7 +146,10 @@ function resumeMachine(call: Call): string {
   );
 }
 
-/** Saving a container's processes takes a checkpoint tool that Proxmox no longer ships: its tasks fail so on a real node. */
+/**
+ * Saving a container's processes is left to CRIU, which cannot do it with a container as Proxmox sets it up. That it fails is
+ * what admins tell; with which words beside the exit code was not measured.
+ */
 function checkpoint(call: Call, kind: 'vzsuspend' | 'vzresume', options: string): string {
   const { lab, node, vmid } = call;
   return call.task(kind, vmid, async () => {

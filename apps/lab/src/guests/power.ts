@@ -14,6 +14,7 @@ import { disksOf, parseOption } from './disks.js';
 import { applyFirewall } from './firewall.js';
 import { checkLock, findGuest, isTemplate, loadGuest, missingMachine, withGuestLock } from './guests.js';
 import { KINDS } from './kind.js';
+import { checkVolumes } from './missing-volume.js';
 
 /** Seconds a shutdown waits where nothing is said. */
 const SHUTDOWN_SECONDS = 60;
@@ -40,6 +41,7 @@ export async function boot(lab: Lab, guest: Guest, signal: AbortSignal): Promise
   await applyPending(lab, guest, signal);
   delete guest.cloudinit;
   checkBridges(lab, guest);
+  checkVolumes(lab, guest);
   const definition = definitionOf(lab, guest);
   if (definition) {
     await lab.runtime.start(definition, signal);

@@ -30,11 +30,15 @@ function growth(call: Call, type: GuestType): Growth {
   }
   const disk = findDisk(guest, key);
   if (!disk) throw fail(type === 'qemu' ? `disk '${key}' does not exist` : 'no volume ID specified');
+  if (disk.file === 'none' || disk.file === 'cdrom') throw fail(`unable to parse volume ID '${disk.file}'`);
   if (disk.isCdrom) throw fail("you can't resize a cdrom");
   const volume = lab.state.volume(guest.node, disk.file);
   if (!volume) throw fail(`disk '${key}' has no associated volume`);
   if (type === 'lxc' && volume.vmid !== guest.vmid)
-    throw fail(`can't resize mount point owned by another container (${volume.vmid})`);
+    // A message without its own end gets the place it was made at.
+    throw fail(
+      `can't resize mount point owned by another container (${volume.vmid}) at /usr/share/perl5/PVE/API2/LXC.pm line 2386.`,
+    );
   call.demand(`/storage/${volume.storage}`, ['Datastore.AllocateSpace']);
   const text = call.need('size');
   const wanted = parseSize(text.replace(/^\+/, '')) ?? 0;

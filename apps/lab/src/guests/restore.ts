@@ -105,6 +105,7 @@ async function bringBack(call: Call, restore: Restore, task: TaskContext): Promi
     if (options.tags !== undefined) config.tags = normalizeTags(String(options.tags));
     if (options.description !== undefined) config.description = String(options.description).trimEnd();
     guest.config = config;
+    if (backup.firewall) guest.firewall = structuredClone(backup.firewall);
     guest.snapshots = {};
     guest.pending = {};
     guest.pendingDelete = [];

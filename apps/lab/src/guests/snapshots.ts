@@ -221,7 +221,8 @@ function handlersOf(type: GuestType): Handlers {
       return null;
     },
     [`POST ${base}/{snapname}/rollback`]: (call) => {
-      if (call.flag('start')) call.demand(`/vms/${call.vmid}`, ['VM.PowerMgmt']);
+      // Of a container Proxmox asks for no more than the rollback.
+      if (call.flag('start') && type === 'qemu') call.demand(`/vms/${call.vmid}`, ['VM.PowerMgmt']);
       return call.task(`${prefix}rollback`, call.vmid, async (task) => {
         const { lab, node, vmid } = call;
         await withGuestLock(lab, type, vmid, task.signal, () => rollback(lab, type, call, task));

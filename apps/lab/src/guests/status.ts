@@ -3,11 +3,14 @@
 import { cpus } from 'node:os';
 import { haOfGuest } from '../cluster/ha-state.js';
 import type { Lab } from '../lab.js';
+import { bootOrder } from '../qemu/boot-order.js';
 import { QEMU_VERSION } from '../qemu/create-machine.js';
+import { isCdrom, isDriveKey, parseDrive } from '../qemu/drives.js';
 import type { GuestUsage } from '../runtime/guest-runtime.port.js';
+import { parseSize } from '../schema/formats.js';
 import type { Guest } from '../state/model.js';
 import { parseMemory } from './definition.js';
-import { ownDisks } from './disks.js';
+import { ownDisks, parseOption } from './disks.js';
 
 const IDLE: GuestUsage = {
   running: false,
@@ -35,10 +38,22 @@ export const cpusOf = (guest: Guest) =>
     ? Number(guest.config.vcpus ?? Number(guest.config.cores ?? 1) * Number(guest.config.sockets ?? 1))
     : Number(guest.config.cores || guest.config.cpulimit || cpus().length || 1);
 
-/** Bytes of the root file system or boot disk. */
-export function maxDisk(lab: Lab, guest: Guest): number {
-  const disks = ownDisks(lab, guest).filter((disk) => !disk.isCdrom);
-  return (disks.find((disk) => disk.key === 'rootfs') ?? disks[0])?.volume.size ?? 0;
+/** What Proxmox takes a container's root file system for as long as it knows no better. */
+const UNKNOWN_ROOT_BYTES = 4 * 2 ** 30;
+
+/** Bytes of a container's root file system, or of the first disk a machine's boot order names; 0 where it names none. */
+export function maxDisk(lab: Lab, { type, node, config }: Guest): number {
+  if (type === 'lxc') {
+    if (config.rootfs === undefined) return UNKNOWN_ROOT_BYTES;
+    const root = parseOption('lxc', 'rootfs', config.rootfs);
+    return lab.state.volume(node, root.volume ?? '')?.size ?? parseSize(root.size ?? '') ?? UNKNOWN_ROOT_BYTES;
+  }
+  const order = bootOrder(config);
+  for (const key of order.length > 0 ? order : [String(config.bootdisk ?? '')]) {
+    const drive = isDriveKey(key) && config[key] !== undefined ? parseDrive(key, config[key]) : undefined;
+    if (drive && !isCdrom(drive)) return parseSize(drive.size ?? '') ?? 0;
+  }
+  return 0;
 }
 
 const uptimeOf = (lab: Lab, guest: Guest) =>
@@ -84,87 +99,93 @@ function common(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unkno
   };
 }
 
-/** One row of GET /nodes/{node}/qemu or /lxc, with the published figures of use. */
-export function listEntry(lab: Lab, guest: Guest): Record<string, unknown> {
+/** Stall of the guest, which nothing here measures: text for a container, numbers for a machine. */
+const pressure = (value: string | number) =>
+  Object.fromEntries(
+    ['cpusome', 'cpufull', 'iosome', 'iofull', 'memorysome', 'memoryfull'].map((name) => [`pressure${name}`, value]),
+  );
+const CONTAINER_PRESSURE = pressure('0.00');
+const MACHINE_PRESSURE = pressure(0);
+
+/** One row of a list: what a machine's own status has beside it takes a look into the machine. */
+function rowOf(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unknown> {
+  const entry = common(lab, guest, usage);
+  if (guest.type === 'qemu')
+    return { ...entry, memhost: usage.memoryBytes, ...(guest.running ? MACHINE_PRESSURE : {}) };
+  return {
+    ...entry,
+    type: 'lxc',
+    swap: 0,
+    maxswap: Number(guest.config.swap ?? 0) * 2 ** 20,
+    ...(guest.running ? CONTAINER_PRESSURE : {}),
+  };
+}
+
+/** One row of GET /nodes/{node}/qemu or /lxc, with the published figures of use; with `full` a machine is looked into. */
+export function listEntry(lab: Lab, guest: Guest, full = false): Record<string, unknown> {
   const figures = lab.state.figures.get(guest.vmid);
+  const { running } = guest;
   const usage = {
     ...IDLE,
-    memoryBytes: guest.running ? (figures?.mem ?? 0) : 0,
-    cpu: guest.running ? (figures?.cpu ?? 0) : 0,
+    memoryBytes: running ? (figures?.mem ?? 0) : 0,
+    cpu: running ? (figures?.cpu ?? 0) : 0,
     diskBytes: figures?.disk ?? 0,
-    netInBytes: guest.running ? (figures?.netin ?? 0) : 0,
-    netOutBytes: guest.running ? (figures?.netout ?? 0) : 0,
-    diskReadBytes: guest.running ? (figures?.diskread ?? 0) : 0,
-    diskWriteBytes: guest.running ? (figures?.diskwrite ?? 0) : 0,
+    netInBytes: running ? (figures?.netin ?? 0) : 0,
+    netOutBytes: running ? (figures?.netout ?? 0) : 0,
+    diskReadBytes: running ? (figures?.diskread ?? 0) : 0,
+    diskWriteBytes: running ? (figures?.diskwrite ?? 0) : 0,
   };
-  const entry = common(lab, guest, usage);
-  return guest.type === 'lxc'
-    ? { ...entry, type: 'lxc', swap: 0, maxswap: Number(guest.config.swap ?? 0) * 2 ** 20 }
-    : entry;
+  const entry = rowOf(lab, guest, usage);
+  return full && guest.type === 'qemu' ? { ...entry, ...insideOf(lab, guest, usage) } : entry;
 }
+
+/** What QEMU itself tells. */
+function insideOf(lab: Lab, guest: Guest, usage: GuestUsage): Record<string, unknown> {
+  const { running, config } = guest;
+  if (!running) return { qmpstatus: 'stopped' };
+  const memory = parseMemory(config.memory) * 2 ** 20;
+  return {
+    qmpstatus: running.paused ? 'paused' : 'running',
+    'running-machine': 'pc-i440fx-10.0+pve1',
+    'running-qemu': QEMU_VERSION,
+    // Without the device nobody can be asked.
+    ...(Number(config.balloon ?? 1) === 0 ? {} : { balloon: memory, ballooninfo: { max_mem: memory, actual: memory } }),
+    'proxmox-support': { 'pbs-library-version': 'lab' },
+    nics: Object.fromEntries(
+      Object.keys(config)
+        .filter((key) => /^net\d+$/.test(key))
+        .map((key) => [`tap${guest.vmid}i${key.slice(3)}`, { netin: usage.netInBytes, netout: usage.netOutBytes }]),
+    ),
+    blockstat: Object.fromEntries(
+      ownDisks(lab, guest).map((disk, index) => [
+        disk.key,
+        // One file system holds all disks of a guest: its figures stand at the first.
+        index === 0
+          ? { rd_bytes: usage.diskReadBytes, wr_bytes: usage.diskWriteBytes, ...NO_OPERATIONS }
+          : { rd_bytes: 0, wr_bytes: 0, ...NO_OPERATIONS },
+      ]),
+    ),
+  };
+}
+
+/** A display that is configured always has the field, empty as it may be. */
+function displayOf({ config }: Guest): Record<string, unknown> {
+  if (config.vga === undefined) return {};
+  const display = parseOption('qemu', 'vga', config.vga);
+  return { ...(/^(?:qxl|virtio)/.test(display.type ?? '') ? { spice: 1 } : {}), clipboard: display.clipboard ?? null };
+}
+
+export const hasAgent = ({ config }: Guest) =>
+  config.agent !== undefined && parseOption('qemu', 'agent', config.agent).enabled === '1';
 
 export async function statusCurrent(lab: Lab, guest: Guest): Promise<Record<string, unknown>> {
   const usage = await usageOf(lab, guest);
-  const entry = common(lab, guest, usage);
-  const ha = haOfGuest(lab, guest);
-  if (guest.type === 'lxc')
-    return {
-      ...entry,
-      type: 'lxc',
-      ha,
-      swap: 0,
-      maxswap: Number(guest.config.swap ?? 0) * 2 ** 20,
-      ...(guest.running
-        ? {
-            pressurecpusome: '0.00',
-            pressurecpufull: '0.00',
-            pressureiosome: '0.00',
-            pressureiofull: '0.00',
-            pressurememorysome: '0.00',
-            pressurememoryfull: '0.00',
-          }
-        : {}),
-    };
-  const agent = /^(1|enabled=1)/.test(String(guest.config.agent ?? '0'));
+  const entry = { ...rowOf(lab, guest, usage), ha: haOfGuest(lab, guest) };
+  if (guest.type === 'lxc') return entry;
   return {
     ...entry,
-    ha,
-    qmpstatus: guest.running?.paused ? 'paused' : statusOf(guest),
-    ...(agent ? { agent: 1 } : {}),
-    ...(/^(?:qxl|virtio)/.test(String(guest.config.vga ?? '').replace('type=', '')) ? { spice: 1 } : {}),
-    ...(/clipboard=vnc/.test(String(guest.config.vga ?? '')) ? { clipboard: 'vnc' } : {}),
-    memhost: usage.memoryBytes,
-    ...(guest.running
-      ? {
-          'running-machine': 'pc-i440fx-10.0+pve1',
-          'running-qemu': QEMU_VERSION,
-          balloon: entry.maxmem,
-          ballooninfo: { max_mem: entry.maxmem, actual: entry.maxmem },
-          'proxmox-support': { 'pbs-library-version': 'lab' },
-          nics: Object.fromEntries(
-            Object.keys(guest.config)
-              .filter((key) => /^net\d+$/.test(key))
-              .map((key) => [
-                `tap${guest.vmid}i${key.slice(3)}`,
-                { netin: usage.netInBytes, netout: usage.netOutBytes },
-              ]),
-          ),
-          blockstat: Object.fromEntries(
-            ownDisks(lab, guest).map((disk, index) => [
-              disk.key,
-              // One file system holds all disks of a guest: its figures stand at the first.
-              index === 0
-                ? { rd_bytes: usage.diskReadBytes, wr_bytes: usage.diskWriteBytes, ...NO_OPERATIONS }
-                : { rd_bytes: 0, wr_bytes: 0, ...NO_OPERATIONS },
-            ]),
-          ),
-          pressurecpusome: 0,
-          pressurecpufull: 0,
-          pressureiosome: 0,
-          pressureiofull: 0,
-          pressurememorysome: 0,
-          pressurememoryfull: 0,
-        }
-      : {}),
+    ...insideOf(lab, guest, usage),
+    ...(hasAgent(guest) ? { agent: 1 } : {}),
+    ...displayOf(guest),
   };
 }

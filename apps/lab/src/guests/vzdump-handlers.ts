@@ -9,10 +9,8 @@ import { formatKeys } from '../schema/schema.js';
 import { type Guest, volumeId } from '../state/model.js';
 import { prune } from '../storage/prune.js';
 import { contentOf, loadStorage, storageConfig } from '../storage/storages.js';
-import { splitVolumeId } from '../storage/volume-names.js';
-import type { TaskContext } from '../tasks/tasks.js';
+import { describeTask, type TaskContext } from '../tasks/tasks.js';
 import { archiveFile, backupGuest } from './backup.js';
-import { checkVolumeAccess } from './volume-access.js';
 
 const VARIABLES = ['cluster', 'guestname', 'node', 'vmid'];
 
@@ -180,13 +178,17 @@ function commandLine(call: Call, vmids: readonly number[]): string {
   return `vzdump${call.text('vmid') ? ` ${vmids.join(' ')}` : ''}${options.sort().join('')}`;
 }
 
-function vzdump(call: Call): string {
+async function vzdump(call: Call): Promise<string> {
   const { lab } = call;
   checkParameters(call);
   if (!call.text('vmid') && !takesAll(call) && !call.flag('stop') && !call.text('pool'))
     throw parameterError({ vmid: 'property is missing' });
   const vmids = selected(call);
-  if (call.flag('stop')) call.demand(`/nodes/${call.node}`, ['Sys.Modify']);
+  if (call.flag('stop')) {
+    call.demand(`/nodes/${call.node}`, ['Sys.Modify']);
+    await stopRunning(call);
+    if (vmids.length === 0) return 'OK';
+  }
   // Guests of other nodes are theirs to back up: nothing to do here is no error.
   if (vmids.length === 0 && !takesAll(call)) return 'OK';
   if (call.text('dumpdir') !== undefined) throw fail('this lab writes backups to storages only');
@@ -215,53 +217,17 @@ function vzdump(call: Call): string {
   });
 }
 
-function defaults(call: Call): unknown {
-  const storage = call.text('storage') ?? 'local';
-  call.demand(`/storage/${storage}`, ['Datastore.Audit', 'Datastore.AllocateSpace'], true);
-  const record = storageConfig(call.lab, storage);
-  if (!contentOf(record).includes('backup'))
-    throw fail(`can't use storage '${storage}' for backups - wrong content type`);
-  const path = record.options.path;
-  return {
-    storage,
-    mode: 'snapshot',
-    compress: '0',
-    remove: 1,
-    'notes-template': '{{guestname}}',
-    ...(record.options['prune-backups'] === undefined ? {} : { 'prune-backups': record.options['prune-backups'] }),
-    ...(path !== undefined && call.can(`/nodes/${call.node}`, ['Sys.Audit']) ? { dumpdir: `${path}/dump` } : {}),
-  };
-}
-
-/** The configuration as the file in the archive. */
-function extractConfig(call: Call): string {
-  const id = call.need('volume');
-  checkVolumeAccess(call, undefined, id, 'backup');
-  const volume = call.lab.state.volume(call.node, id);
-  if (!volume?.backup) throw fail(`can't find file '${id}'`);
-  const parts = splitVolumeId(id);
-  if (parts) call.demand(`/vms/${volume.vmid ?? 0}`, ['VM.Backup']);
-  const { description, ...options } = volume.backup.config;
-  const notes = description === undefined ? '' : String(description).replace(/\n$/, '');
-  return [
-    ...(description === undefined ? [] : notes.split('\n').map((line) => `#${encodeURI(line)}`)),
-    ...Object.keys(options)
-      .sort()
-      .map((key) => `${key}: ${options[key]}`),
-    ...(volume.backup.type === 'qemu'
-      ? volume.backup.volumes
-          .filter((disk) => !/cloudinit/.test(String(options[disk.key])))
-          .map(
-            (disk) =>
-              `#qmdump#map:${disk.key}:drive-${disk.key}:${String(options[disk.key]).split(':')[0]}:${disk.format}:`,
-          )
-      : []),
-    '',
-  ].join('\n');
+/** Ends the backup that runs on the node. */
+async function stopRunning(call: Call): Promise<void> {
+  const { tasks } = call.lab;
+  for (const record of tasks.list()) {
+    const { node, type } = describeTask(record);
+    if (record.status !== undefined || type !== 'vzdump' || node !== call.node) continue;
+    tasks.abort(record.upid);
+    await tasks.finished(record.upid);
+  }
 }
 
 export const vzdumpHandlers: Handlers = {
   'POST /nodes/{node}/vzdump': vzdump,
-  'GET /nodes/{node}/vzdump/defaults': defaults,
-  'GET /nodes/{node}/vzdump/extractconfig': extractConfig,
 };

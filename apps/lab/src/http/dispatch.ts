@@ -57,7 +57,7 @@ export async function dispatch(
   if (api.proxy) await checkNode(lab, textOf(raw[api.proxy]));
   const { parameters, errors } = validate(api, raw);
   if (Object.keys(errors).length > 0) throw parameterError(errors);
-  const handler = handlers[`${api.method} ${api.path}`];
+  const handler = handlers[api.key];
   if (!handler)
     throw new ApiError(501, `Method '${request.method} ${request.path}' not implemented by this lab (Bastide lab)`);
   checkQuorum(lab, request.method, request.path);

@@ -11,7 +11,7 @@ const DOING: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update',
 
 /** What goes on working: it touches the node alone, or a guest that runs already. */
 const LOCAL =
-  /\/agent\/|\/(termproxy|vncproxy|vncshell)$|^\/access\/(ticket|vncticket)$|\/tasks\/|\/status\/(stop|shutdown|reset|suspend|resume)$|^\/nodes\/[^/]+\/(network|dns|time|hosts|services|apt)(\/|$)|\/storage\/[^/]+\/(content|upload|download-url|prunebackups)|\/aplinfo$/;
+  /\/agent\/|\/(termproxy|vncproxy|vncshell|monitor|sendkey|dbus-vmstate)$|^\/access\/(ticket|vncticket)$|\/tasks\/|\/status\/(stop|shutdown|reset|suspend|resume)$|^\/nodes\/[^/]+\/(network|dns|time|hosts|services|apt)(\/|$)|\/storage\/[^/]+\/(content|upload|download-url|oci-registry-pull|prunebackups)|\/aplinfo$/;
 
 function textFor(method: string, path: string): string | undefined {
   const doing = DOING[method] ?? 'update';

@@ -22,12 +22,20 @@ const reasonOf = (text: string) => (text.split('\n')[0] ?? '').replace(/[^\t\x20
 
 const HTML_TYPE = 'text/html;charset=UTF-8';
 
+let stamp = { second: 0, text: '' };
+/** Printed once a second: dates are dear beside everything else in a small answer. */
+function nowAsDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (stamp.second !== second) stamp = { second, text: new Date(second * 1000).toUTCString() };
+  return stamp.text;
+}
+
 function write(response: ServerResponse, status: number, reason: string, body: string, type?: string): void {
   if (response.destroyed) return;
   const headers: Record<string, string | number> = {
     ...COMMON,
     Connection: status < 400 ? 'Keep-Alive' : 'close',
-    Expires: new Date().toUTCString(),
+    Expires: nowAsDate(),
     'Content-Length': Buffer.byteLength(body),
   };
   if (type !== undefined) headers['Content-Type'] = type;
@@ -97,14 +105,16 @@ interface Target {
 
 const FORMATS: readonly string[] = ['json', 'extjs', 'htmljs'];
 
+function decodePath(path: string): string {
+  const bytes = path.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
 /** Takes `/api2/json/nodes?x=1` apart; the path is decoded as a whole, as Proxmox does it. */
 function splitUrl(url: string): Target {
   if (/^[^/]*@/.test(url)) throw refusedByServer(400, 'invalid url');
   const [rawPath = '', ...query] = url.split('?');
-  const bytes = rawPath.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  const path = Buffer.from(bytes, 'latin1').toString('utf8');
+  const path = /^[!-$&-~]*$/.test(rawPath) ? rawPath : decodePath(rawPath);
   if (!path.startsWith('/api2')) throw refusedByServer(500, `no such file '${path}'\n`);
   const [, format, rest = ''] = /^\/api2\/+([a-z][a-z0-9]+)(\/.*)?$/s.exec(path) ?? [];
   if (!format) throw refusedByServer(501, 'no such uri');
@@ -164,6 +174,13 @@ export class LabServer {
     });
   }
 
+  /** Aborted when the client has gone, or the lab is to end. */
+  private whileOpen(response: ServerResponse): AbortSignal {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    return AbortSignal.any([gone.signal, this.closing.signal]);
+  }
+
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? 'GET';
     const url = request.url ?? '/';
@@ -188,9 +205,7 @@ export class LabServer {
       if (FORMATS.includes(target.format)) format = target.format;
       const fault = this.lab.faults.forRequest(method, target.path);
       const caller = authenticate(this.lab, request, method, target.path);
-      const gone = new AbortController();
-      response.once('close', () => gone.abort());
-      if (fault && (await act(fault, response, AbortSignal.any([gone.signal, this.closing.signal])))) return;
+      if (fault && (await act(fault, response, this.whileOpen(response)))) return;
       const takesFile = /^\/nodes\/[^/]+\/storage\/[^/]+\/upload$/.test(target.path);
       const { parameters, upload } = await readParameters(request, method, target.query, this.uploadFolder, takesFile);
       uploaded = upload?.file;

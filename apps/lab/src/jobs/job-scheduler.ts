@@ -11,7 +11,7 @@ import { type BackupJob, includedGuests, isEnabled, type JobState, jobsOf } from
 import { nextEvent, parseCalendarEvent } from './calendar-event.js';
 import { jobsOn, nextSync, runReplication } from './replication-jobs.js';
 
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 250;
 const ROOT = { id: 'root@pam', userid: 'root@pam', isToken: false, isRoot: true } as const;
 /** Of a job, what is not for vzdump. */
 const OF_THE_JOB = new Set(['schedule', 'enabled', 'comment', 'repeat-missed', 'next-run', 'node', 'type']);
@@ -102,11 +102,11 @@ export class JobScheduler {
     const parameters: Parameters = { node, 'job-id': id, quiet: 1 };
     for (const [key, value] of Object.entries(job)) if (!OF_THE_JOB.has(key)) parameters[key] = value;
     const call = new Call(this.lab, ROOT, parameters, `/nodes/${node}/vzdump`, undefined);
-    try {
-      void vzdumpHandlers['POST /nodes/{node}/vzdump']?.(call);
-    } catch (error) {
-      // What the request would have been refused for is what the task fails with.
+    // What the request would have been refused for is what the task fails with.
+    const refused = (error: unknown) =>
       this.lab.tasks.start({ node, type: 'vzdump', id: '', user: ROOT.id }, () => Promise.reject(error as Error));
-    }
+    void Promise.resolve()
+      .then(() => vzdumpHandlers['POST /nodes/{node}/vzdump']?.(call))
+      .catch(refused);
   }
 }

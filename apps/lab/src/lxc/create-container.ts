@@ -7,6 +7,7 @@ import { hashPassword } from '../guests/password.js';
 import { startGuest } from '../guests/power.js';
 import { settleConfig } from '../guests/settle-config.js';
 import { checkSshKeys } from '../guests/ssh-keys.js';
+import { baseDisks } from '../guests/template.js';
 import { checkVolumeAccess } from '../guests/volume-access.js';
 import { fail, forbidden, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
@@ -19,13 +20,15 @@ import { createContainerDisks } from './container-disks.js';
 import { demandContainerOptions, isMountKey, NOT_OPTIONS } from './container-privileges.js';
 import { type ContainerRequest, fillFromBackup } from './restore-container.js';
 
-function demandAllocate(call: Call, pool: string | undefined, old: Guest | undefined): void {
+/** Answers whether the caller may set the firewall, too: who may only bring a container back may not. */
+function demandAllocate(call: Call, pool: string | undefined, old: Guest | undefined): boolean {
   const { vmid } = call;
-  if (call.can(`/vms/${vmid}`, ['VM.Allocate'])) return;
-  if (pool !== undefined && call.can(`/pool/${pool}`, ['VM.Allocate'])) return;
+  if (call.can(`/vms/${vmid}`, ['VM.Allocate'])) return true;
+  if (pool !== undefined && call.can(`/pool/${pool}`, ['VM.Allocate'])) return true;
   const mayRestore = call.flag('restore') && call.flag('force') && old !== undefined;
   if (!mayRestore || !call.can(`/vms/${vmid}`, ['VM.Backup'])) throw forbidden();
   if (old.config.unprivileged === 1 && call.number('unprivileged') === 0) call.demand('/', ['Sys.Modify']);
+  return false;
 }
 
 /** The container that a restore with `force` overwrites; throws where the id is taken otherwise. */
@@ -88,7 +91,7 @@ export async function createContainer(call: Call): Promise<string> {
   const keys = call.text('ssh-public-keys');
   if (keys !== undefined) checkSshKeys(keys);
   const pool = demandPool(call);
-  demandAllocate(call, pool, old);
+  const withFirewall = demandAllocate(call, pool, old);
   const archive = call.need('ostemplate');
   const storage = call.text('storage') ?? 'local';
   const { options, mounts } = split(call, storage);
@@ -119,7 +122,17 @@ export async function createContainer(call: Call): Promise<string> {
   const before = old ? { ...old.config } : undefined;
   guest.config.lock = 'create';
   lab.state.saveGuest(guest);
-  const request: ContainerRequest = { call, guest, archive, config, mounts, storage, unprivileged, before };
+  const request: ContainerRequest = {
+    call,
+    guest,
+    archive,
+    config,
+    mounts,
+    storage,
+    unprivileged,
+    withFirewall,
+    before,
+  };
   const start = call.flag('start');
   return call.task(restore ? 'vzrestore' : 'vzcreate', vmid, async (task) => {
     await withGuestLock(lab, 'lxc', vmid, task.signal, () => build(request, restore, task));
@@ -176,6 +189,10 @@ async function build(request: ContainerRequest, restore: boolean, task: TaskCont
   try {
     const filled = restore ? await fillFromBackup(request, task, made) : await fillFromTemplate(request, task, made);
     guest.config = withDefaults(vmid, filled);
+    if (guest.config.template === 1) {
+      task.log('Convert restored container to template...');
+      baseDisks(lab, guest);
+    }
     settleConfig(guest);
     lab.state.saveGuest(guest);
     if (!/nesting=1/.test(String(guest.config.features ?? '')) && guest.config.ostype !== 'unmanaged')
@@ -187,7 +204,7 @@ async function build(request: ContainerRequest, restore: boolean, task: TaskCont
       guest.config = before;
       lab.state.saveGuest(guest);
     } else {
-      lab.directory.forgetGuest(vmid, false);
+      lab.directory.leavePool(vmid);
       lab.state.deleteGuest(vmid);
     }
     task.signal.throwIfAborted();

@@ -5,7 +5,7 @@ import { ownDisks, parseOption } from '../guests/disks.js';
 import { completeNic } from '../guests/network-options.js';
 import type { Call } from '../http/call.js';
 import { parseSize } from '../schema/formats.js';
-import type { BackupVolume, ConfigValue, Guest, GuestConfig, Volume } from '../state/model.js';
+import type { BackupVolume, ConfigValue, FirewallRecord, Guest, GuestConfig, Volume } from '../state/model.js';
 import { volumeId } from '../state/model.js';
 import { storageConfig } from '../storage/storages.js';
 import { createVolume, removeVolume, runtimeVolume } from '../storage/volumes.js';
@@ -25,6 +25,8 @@ export interface ContainerRequest {
   readonly mounts: GuestConfig;
   readonly storage: string;
   readonly unprivileged: boolean | undefined;
+  /** Whether the caller may bring the firewall's rules back as well. */
+  readonly withFirewall: boolean;
   /** Configuration of the container that is overwritten. */
   readonly before: GuestConfig | undefined;
 }
@@ -98,6 +100,22 @@ async function unpack(
   }
 }
 
+function restoreFirewall(
+  { guest, withFirewall }: ContainerRequest,
+  firewall: FirewallRecord | undefined,
+  task: TaskContext,
+): void {
+  if (!firewall) return;
+  if (withFirewall) {
+    guest.firewall = structuredClone(firewall);
+    return;
+  }
+  task.log(
+    `ignoring firewall config from backup archive's '/var/lib/lxc/${guest.vmid}/rootfs/etc/vzdump/pct.fw', lacking API permission to modify firewall.`,
+  );
+  if (guest.firewall) task.log(`old firewall configuration in '/etc/pve/firewall/${guest.vmid}.fw' left in place!`);
+}
+
 export async function fillFromBackup(
   request: ContainerRequest,
   task: TaskContext,
@@ -123,7 +141,9 @@ export async function fillFromBackup(
   }
   task.log('merging backed-up and given configuration..');
   const config: GuestConfig = { ...request.config, ...disks, ...(unprivileged ? { unprivileged: 1 } : {}) };
+  if (old.template === 1) config.template = 1;
   mergeOptions(call, config, old, !unprivileged && old.unprivileged === 1);
+  restoreFirewall(request, volume.backup.firewall, task);
   guest.snapshots = {};
   guest.pending = {};
   guest.pendingDelete = [];

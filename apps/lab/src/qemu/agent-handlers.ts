@@ -3,6 +3,7 @@
 import { ownDisks } from '../guests/disks.js';
 import { guestOf } from '../guests/guests.js';
 import { shutdownLocked } from '../guests/power.js';
+import { hasAgent } from '../guests/status.js';
 import { fail } from '../http/api-error.js';
 import type { Call, Handler, Handlers } from '../http/call.js';
 import type { Guest } from '../state/model.js';
@@ -14,10 +15,7 @@ export function agentOf(call: Call): Guest {
   const { agent } = guest.config;
   if (agent === undefined) throw fail('No QEMU guest agent configured');
   if (!guest.running) throw fail(`VM ${call.vmid} is not running`);
-  const enabled =
-    /^(?:enabled=)?(?:1|on|yes|true)(?:,|$)/i.test(String(agent)) ||
-    /(?:^|,)enabled=(?:1|on|yes|true)/i.test(String(agent));
-  if (!enabled || guest.running.hollow || guest.running.paused || call.lab.faults.isAgentAbsent(call.vmid))
+  if (!hasAgent(guest) || guest.running.hollow || guest.running.paused || call.lab.faults.isAgentAbsent(call.vmid))
     throw fail('QEMU guest agent is not running');
   return guest;
 }

@@ -131,7 +131,7 @@ async function build(call: Call, guest: Guest, options: GuestConfig, task: TaskC
     lab.state.saveGuest(guest);
   } catch (error) {
     for (const volume of made) await removeVolume(lab, volume).catch(() => undefined);
-    lab.directory.forgetGuest(vmid, false);
+    lab.directory.leavePool(vmid);
     lab.state.deleteGuest(vmid);
     task.signal.throwIfAborted();
     throw new Error(`unable to create VM ${vmid} - ${error instanceof Error ? error.message : String(error)}`, {

@@ -32,6 +32,8 @@ export interface Property {
 export type PermissionTest = readonly unknown[];
 
 export interface ApiMethod {
+  /** Method and path, as handlers are listed. */
+  readonly key: string;
   readonly method: string;
   /** Template: `/nodes/{node}/qemu/{vmid}`. */
   readonly path: string;
@@ -88,6 +90,7 @@ function complete(line: MethodLine): ApiMethod {
   let found = parsed.get(line);
   if (!found) {
     found = {
+      key: `${line.method} ${line.path}`,
       method: line.method,
       path: line.path,
       parameters: new Map(Object.entries(line.parameters).map(([name, index]) => [name, property(index)])),

@@ -98,6 +98,7 @@ export interface Volume {
     readonly type: GuestType;
     readonly config: GuestConfig;
     readonly volumes: readonly BackupVolume[];
+    readonly firewall?: FirewallRecord;
   };
 }
 

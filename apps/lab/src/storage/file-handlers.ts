@@ -40,7 +40,7 @@ interface NewFile {
 }
 
 /** Without folders, and with `_` for what is no safe character. */
-const normalize = (name: string) =>
+export const normalizeName = (name: string) =>
   name
     .replace(/\n$/, '')
     .replace(/^.*[/\\]/, '')
@@ -53,7 +53,7 @@ const formatOf = (content: string, name: string) => {
 
 function newFile(call: Call, storage: StorageRecord, content: string): NewFile {
   const { lab, node } = call;
-  const name = normalize(call.need('filename'));
+  const name = normalizeName(call.need('filename'));
   const ending = ENDINGS[content];
   if (!ending?.test(name))
     throw parameterError({
@@ -222,7 +222,7 @@ function download(call: Call): string {
   if (!contentOf(storage).includes(content))
     throw fail(`storage '${storage.storage}' is not configured for content-type '${content}'`);
   const target = newFile(call, storage, content);
-  return call.task('download', normalize(call.need('filename')), (task) => fetchFile(call, target, task));
+  return call.task('download', normalizeName(call.need('filename')), (task) => fetchFile(call, target, task));
 }
 
 /** Milliseconds a server has to say what it would send. */

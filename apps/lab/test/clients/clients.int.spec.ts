@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import proxmoxApi from 'proxmox-api';
 import { Agent, fetch as pinnedFetch } from 'undici';
 import { openTestLab, TEMPLATE, type TestLab } from '../test-lab.js';
-import { has, PYTHON, type Result, run } from './run-program.js';
+import { Ansible, GROUPS_OF_WIKI } from './ansible.js';
+import { has, PYTHON, run } from './run-program.js';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const hasProxmoxer = has(PYTHON, '-c', 'import proxmoxer, requests');
@@ -45,28 +46,9 @@ describe('real clients', () => {
     60_000,
   );
 
-  const ansible = (command: string, argv: readonly string[]): Promise<Result> =>
-    run(command, argv, {
-      ANSIBLE_LOCALHOST_WARNING: 'False',
-      ANSIBLE_INVENTORY_UNPARSED_WARNING: 'False',
-      ANSIBLE_NOCOLOR: '1',
-      ANSIBLE_HOME: join(test.folder, 'ansible'),
-      PYTHONWARNINGS: 'ignore',
-      // For the inventory, whose library trusts no CA but this one, whatever it is told.
-      REQUESTS_CA_BUNDLE: ca,
-    });
+  const ansible = () => new Ansible(test, (name) => [`ansible-${name}`]);
   const play = async (book: string): Promise<void> => {
-    const { username, password } = test.lab.credentials;
-    const variables = JSON.stringify({
-      lab_host: `127.0.0.1:${test.lab.port}`,
-      lab_user: username,
-      lab_password: password,
-      folder: test.folder,
-      ansible_python_interpreter: PYTHON,
-    });
-    const argv = ['-i', 'localhost,', '-c', 'local', '-e', variables, join(HERE, book)];
-    const result = await ansible('ansible-playbook', argv);
-    if (result.code !== 0) throw new Error(result.output);
+    await ansible().play(book, { lab_host: `127.0.0.1:${test.lab.port}` });
     expect(await test.root.data('GET', '/cluster/resources', { type: 'vm' })).toEqual([]);
   };
 
@@ -85,48 +67,13 @@ describe('real clients', () => {
   (hasAnsible ? it : it.skip)(
     'Ansible’s inventory plugin lists guests with their addresses, tags, pools and states',
     async () => {
-      const { username, password } = test.lab.credentials;
-      await test.root.data('POST', '/pools', { poolid: 'office' });
-      const made = await test.root.data('POST', '/nodes/lab1/lxc', {
-        vmid: '110',
-        hostname: 'wiki',
-        ostemplate: TEMPLATE,
-        storage: 'local-zfs',
-        pool: 'office',
-        tags: 'apps;bastide',
-        net0: 'name=eth0,bridge=vmbr0,ip=10.210.0.10/16',
-      });
-      expect(await test.root.exitOf(String(made))).toBe('WARNINGS: 1');
-      await test.root.exitOf(String(await test.root.data('POST', '/nodes/lab1/lxc/110/status/start')));
-      const file = join(test.folder, 'lab.proxmox.yml');
-      writeFileSync(
-        file,
-        [
-          'plugin: community.general.proxmox',
-          `url: https://127.0.0.1:${test.lab.port}`,
-          `user: ${username}`,
-          `password: ${password}`,
-          'validate_certs: false',
-          'want_facts: true',
-          'want_proxmox_nodes_ansible_host: true',
-          'keyed_groups: [{ key: proxmox_tags_parsed, prefix: tag }]',
-        ].join('\n'),
-      );
-      const result = await ansible('ansible-inventory', ['-i', file, '--list']);
-      if (result.code !== 0) throw new Error(result.output);
-      const found = JSON.parse(result.output.slice(result.output.indexOf('{'))) as Record<
-        string,
-        { hosts?: string[] }
-      > & {
-        _meta: { hostvars: Record<string, Record<string, unknown>> };
-      };
-      if (!found['proxmox_all_lxc']) throw new Error(result.output);
-      expect(found['proxmox_all_lxc']?.hosts).toEqual(['wiki']);
-      expect(found['proxmox_pool_office']?.hosts).toEqual(['wiki']);
-      expect(found['proxmox_all_running']?.hosts).toEqual(['wiki']);
-      expect(found['tag_apps']?.hosts).toEqual(['wiki']);
-      expect(found['proxmox_nodes']?.hosts).toEqual(expect.arrayContaining(['lab1', 'lab2']));
-      expect(found._meta.hostvars['wiki']).toMatchObject({ proxmox_vmid: 110, proxmox_status: 'running' });
+      const { groups, variables } = await ansible().inventoryOfWiki('community.general.proxmox', [
+        `password: ${test.lab.credentials.password}`,
+        'validate_certs: false',
+      ]);
+      for (const group of GROUPS_OF_WIKI) expect([group, groups[group]?.hosts]).toEqual([group, ['wiki']]);
+      expect(groups.proxmox_nodes?.hosts).toEqual(expect.arrayContaining(['lab1', 'lab2']));
+      expect(variables.wiki).toMatchObject({ proxmox_vmid: 110, proxmox_status: 'running' });
     },
     90_000,
   );

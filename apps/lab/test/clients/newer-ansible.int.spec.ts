@@ -1,9 +1,9 @@
 /** The collection community.proxmox, newer than what Debian 12 has, unchanged against a lab; see infra/setup/newer-ansible.sh. */
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openTestLab, TEMPLATE, type TestLab } from '../test-lab.js';
-import { PYTHON, type Result, run } from './run-program.js';
+import { openTestLab, type TestLab } from '../test-lab.js';
+import { Ansible, GROUPS_OF_WIKI } from './ansible.js';
+import { PYTHON, run } from './run-program.js';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SETUP = join(HERE, '../../../../infra/setup/newer-ansible.sh');
@@ -20,36 +20,22 @@ describe('Ansible’s community.proxmox', () => {
   });
   afterEach(() => test.close());
 
-  const ansible = (program: string, argv: readonly string[]): Promise<Result> =>
-    run(PYTHON, ['-m', 'ansible', program, ...argv], {
+  const ansible = () =>
+    new Ansible(test, (name) => [PYTHON, '-m', 'ansible', name], {
       PYTHONPATH: join(folder, 'python'),
       ANSIBLE_COLLECTIONS_PATH: join(folder, 'collections'),
-      ANSIBLE_HOME: join(test.folder, 'ansible'),
-      ANSIBLE_LOCALHOST_WARNING: 'False',
-      ANSIBLE_INVENTORY_UNPARSED_WARNING: 'False',
-      ANSIBLE_NOCOLOR: '1',
-      PYTHONWARNINGS: 'ignore',
-      REQUESTS_CA_BUNDLE: join(test.folder, 'certificates/ca.pem'),
     });
-  /** Answers the tasks that changed something. */
-  const play = async (book: string): Promise<string[]> => {
-    const [tokenId = '', secret = ''] = test.lab.rootToken.split('=');
-    const variables = {
+  const token = () => {
+    const [id = '', secret = ''] = test.lab.rootToken.split('=');
+    return { id: id.split('!')[1] ?? '', secret };
+  };
+  const play = (book: string): Promise<string[]> =>
+    ansible().play(book, {
       lab_host: '127.0.0.1',
       lab_port: test.lab.port,
-      lab_user: test.lab.credentials.username,
-      lab_password: test.lab.credentials.password,
-      lab_token_id: tokenId.split('!')[1],
-      lab_token_secret: secret,
-      folder: test.folder,
-      ansible_python_interpreter: PYTHON,
-    };
-    const argv = ['-i', 'localhost,', '-c', 'local', '-e', JSON.stringify(variables), join(HERE, book)];
-    const result = await ansible('playbook', argv);
-    if (result.code !== 0 || !/localhost +: ok=\d+ .* failed=0/.test(result.output)) throw new Error(result.output);
-    const tasks = result.output.split('\nTASK ').slice(1);
-    return tasks.filter((task) => task.includes('\nchanged:')).map((task) => task.slice(0, task.indexOf(' *')));
-  };
+      lab_token_id: token().id,
+      lab_token_secret: token().secret,
+    });
 
   (found.code === 0 ? it : it.skip)(
     'makes what is declared once, changes nothing the second time, and takes it all away',
@@ -71,53 +57,15 @@ describe('Ansible’s community.proxmox', () => {
   (found.code === 0 ? it : it.skip)(
     'lists guests, their addresses and groups in its inventory',
     async () => {
-      await test.root.data('POST', '/pools', { poolid: 'office' });
-      await test.root.run('POST', '/nodes/lab1/lxc', {
-        vmid: 110,
-        hostname: 'wiki',
-        ostemplate: TEMPLATE,
-        storage: 'local-zfs',
-        pool: 'office',
-        tags: 'apps;bastide',
-        net0: 'name=eth0,bridge=vmbr0,ip=10.210.0.10/16',
-      });
-      await test.root.run('POST', '/nodes/lab1/lxc/110/status/start');
-      const [tokenId = '', secret = ''] = test.lab.rootToken.split('=');
-      const file = join(test.folder, 'lab.proxmox.yml');
-      writeFileSync(
-        file,
-        [
-          'plugin: community.proxmox.proxmox',
-          `url: https://127.0.0.1:${test.lab.port}`,
-          `user: ${test.lab.credentials.username}`,
-          `token_id: ${tokenId.split('!')[1]}`,
-          `token_secret: ${secret}`,
-          'validate_certs: true',
-          'want_facts: true',
-          'want_proxmox_nodes_ansible_host: true',
-          'keyed_groups: [{ key: proxmox_tags_parsed, prefix: tag }]',
-          'compose: { ansible_host: proxmox_net0.ip }',
-        ].join('\n'),
-      );
-      const result = await ansible('inventory', ['-i', file, '--list']);
-      if (result.code !== 0) throw new Error(result.output);
-      const listed = JSON.parse(result.output.slice(result.output.indexOf('{'))) as Record<
-        string,
-        { hosts?: string[] }
-      > & {
-        _meta: { hostvars: Record<string, Record<string, unknown>> };
-      };
-      if (!listed['proxmox_all_lxc']) throw new Error(result.output);
-      for (const group of [
-        'proxmox_all_lxc',
-        'proxmox_all_running',
-        'proxmox_pool_office',
-        'proxmox_lab1_lxc',
-        'tag_apps',
-      ])
-        expect([group, listed[group]?.hosts]).toEqual([group, ['wiki']]);
-      expect(listed['proxmox_nodes']?.hosts?.sort()).toEqual(['lab1', 'lab2']);
-      const wiki = Object.entries(listed._meta.hostvars['wiki'] ?? {}).map(([name, value]) => {
+      const { groups, variables } = await ansible().inventoryOfWiki('community.proxmox.proxmox', [
+        `token_id: ${token().id}`,
+        `token_secret: ${token().secret}`,
+        'validate_certs: true',
+        'compose: { ansible_host: proxmox_net0.ip }',
+      ]);
+      for (const group of GROUPS_OF_WIKI) expect([group, groups[group]?.hosts]).toEqual([group, ['wiki']]);
+      expect([...(groups.proxmox_nodes?.hosts ?? [])].sort()).toEqual(['lab1', 'lab2']);
+      const wiki = Object.entries(variables.wiki ?? {}).map(([name, value]) => {
         // ansible-core 2.19 marks text from outside.
         const { __ansible_unsafe: text } = Object(value) as { __ansible_unsafe?: string };
         return [name, text ?? value];

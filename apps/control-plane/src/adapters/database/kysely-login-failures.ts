@@ -4,7 +4,10 @@ import type { Failures } from '../../domain/account/lock-out.js';
 import type { Instant } from '../../domain/ids.js';
 import { type Database, reach } from './database.js';
 
-/** Failed log-ins in PostgreSQL: they outlive a restart and count over all processes. */
+/**
+ * Failed log-ins in PostgreSQL: they outlive a restart and count over all processes. Rows are locked in the order of their
+ * keys everywhere, so that two log-ins never wait for each other in a circle.
+ */
 export class KyselyLoginFailures implements FailureStore {
   constructor(private readonly database: Pick<Database, 'db'>) {}
 
@@ -13,10 +16,10 @@ export class KyselyLoginFailures implements FailureStore {
     const forget = new Date(forgetBefore);
     const { db } = this.database;
     const rows = await reach(async () => {
-      await db.deleteFrom('login_failures').where('last_at', '<', forget).execute();
+      const old = db.selectFrom('login_failures').select('key').where('last_at', '<', forget);
+      await db.deleteFrom('login_failures').where('key', 'in', old.forUpdate().skipLocked()).execute();
       return await db
         .insertInto('login_failures')
-        // In one order everywhere, so that two log-ins never wait for each other in a circle.
         .values([...keys].sort().map((key) => ({ key, count: 1, last_at: now, previous_at: now })))
         .onConflict((conflict) =>
           conflict.column('key').doUpdateSet({
@@ -36,12 +39,24 @@ export class KyselyLoginFailures implements FailureStore {
       this.database.db
         .updateTable('login_failures')
         .set({ count: sql`greatest(count - 1, 0)`, last_at: sql`previous_at` })
-        .where('key', 'in', keys)
+        .where('key', 'in', this.#locked(keys))
         .execute(),
     );
   }
 
   async clear(keys: readonly string[]): Promise<void> {
-    await reach(() => this.database.db.deleteFrom('login_failures').where('key', 'in', keys).execute());
+    await reach(() => this.database.db.deleteFrom('login_failures').where('key', 'in', this.#locked(keys)).execute());
+  }
+
+  #locked(keys: readonly string[]) {
+    const { db } = this.database;
+    // A table of its own in the statement, or the planner might look the rows up in another order.
+    return db
+      .with(
+        (name) => name('locked').materialized(),
+        () => db.selectFrom('login_failures').select('key').where('key', 'in', keys).orderBy('key').forUpdate(),
+      )
+      .selectFrom('locked')
+      .select('key');
   }
 }

@@ -32,9 +32,13 @@ export class ConfirmSelf {
       subject: account.name,
       message: 'This changes how the account is protected, and you logged in some time ago.',
       remedy:
-        methods.length > 0
-          ? `Confirm with your ${methods.join(' or ')} first.`
-          : 'Log out, log in again, and do it within ten minutes.',
+        password && passkey
+          ? 'Confirm with your password or passkey first.'
+          : password
+            ? 'Confirm with your password first.'
+            : passkey
+              ? 'Confirm with your passkey first.'
+              : 'Log out, log in again, and do it within ten minutes.',
       details: { methods },
     });
   }

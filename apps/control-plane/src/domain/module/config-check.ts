@@ -50,7 +50,7 @@ function check(
     problems.push({ kind: 'invalid', path, message });
   };
   if (!hasType(schema.type, value)) {
-    invalid(`must be ${articled(schema.type)}, not ${describe(value)}`);
+    invalid(`must be ${named(schema.type)}, not ${describe(value)}`);
     return;
   }
   const property = schema as PropertySchema;
@@ -100,7 +100,7 @@ function checkText(schema: PropertySchema, value: string, invalid: (message: str
     invalid(`must have at most ${schema.maxLength} characters`);
   if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) invalid(`must match ${schema.pattern}`);
   const format = schema.format === undefined ? undefined : FORMATS[schema.format];
-  if (format !== undefined && !format.test(value)) invalid(`must be ${articled(schema.format ?? '')}`);
+  if (format !== undefined && !format.test(value)) invalid(`must be ${named(schema.format ?? '')}`);
 }
 
 function checkNumber(schema: PropertySchema, value: number, invalid: (message: string) => void): void {
@@ -137,13 +137,25 @@ function hasType(type: PropertySchema['type'], value: Json): boolean {
   }
 }
 
-const articled = (noun: string): string => `${/^[aeiou]/.test(noun) && noun !== 'uri' ? 'an' : 'a'} ${noun}`;
+/** Types and formats as sentences name them. */
+const NAMED: Readonly<Record<string, string>> = {
+  string: 'a string',
+  boolean: 'a boolean',
+  number: 'a number',
+  integer: 'an integer',
+  array: 'an array',
+  object: 'an object',
+  hostname: 'a hostname',
+  email: 'an email',
+  uri: 'a uri',
+};
+const named = (kind: string): string => NAMED[kind] ?? kind;
 
 function describe(value: Json): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object') return 'an object';
-  return articled(typeof value);
+  return named(typeof value);
 }
 
 /** Adds the defaults of fields that are absent, also inside objects that are there. */

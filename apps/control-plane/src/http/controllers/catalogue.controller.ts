@@ -31,7 +31,7 @@ export class CatalogueController {
         ...(blueprint.audience ? { audience: blueprint.audience } : {}),
         parameters: blueprint.parameters,
         components: blueprint.components,
-        modules: Object.keys(blueprint.modules),
+        modules: [...new Set(Object.values(blueprint.modules).map(({ module }) => module))],
         includes: blueprint.includes.map((include) => include.blueprint),
         sizes: Object.keys(blueprint.sizes),
         needs: blueprintGraph(blueprint, content).needs,

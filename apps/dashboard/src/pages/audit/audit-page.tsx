@@ -10,10 +10,10 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
+import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
+import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 
 const PAGE = 100;
 const DAY = 86_400_000;
@@ -113,53 +113,49 @@ export function Page() {
           {t('json')}
         </Anchor>
       </Group>
-      {audit.isPending ? <Loading /> : null}
+      {audit.isPending ? (
+        <Placeholder>
+          <RowsShape count={8} />
+        </Placeholder>
+      ) : null}
       {audit.error ? <ProblemCard problem={toProblem(audit.error)} onRetry={() => void audit.refetch()} /> : null}
       {audit.data && rows.length === 0 ? <EmptyState title={t('empty.title')} text={t('empty.text')} /> : null}
       {rows.length > 0 ? (
-        <Scroll label={t('title')}>
-          <Table verticalSpacing={6}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('when')}</Table.Th>
-                <Table.Th>{t('field.actor')}</Table.Th>
-                <Table.Th>{t('field.action')}</Table.Th>
-                <Table.Th>{t('subject')}</Table.Th>
-                <Table.Th>{t('outcome')}</Table.Th>
-                <Table.Th>{t('from')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {rows.map((row) => (
-                <Table.Tr key={row.seq}>
-                  <Table.Td className={cards['moment'] ?? ''}>{formatTime(row.at)}</Table.Td>
-                  <Table.Td>
-                    <Stack gap={0}>
-                      <ForeignText>{row.actor}</ForeignText>
-                      <Text size="xs" c="dimmed">
-                        {t(`kind.${row.actorKind}`)}
-                      </Text>
-                    </Stack>
-                  </Table.Td>
-                  <Table.Td>
-                    <span title={row.action}>
-                      <ActName of={row.action} />
-                    </span>
-                  </Table.Td>
-                  <Table.Td>
-                    <ForeignText limit={120}>{row.site ? `${row.subject} (${row.site})` : row.subject}</ForeignText>
-                  </Table.Td>
-                  <Table.Td>
-                    <Badge color={row.outcome === 'done' ? 'green' : 'red'} variant="light" tt="none" radius="sm">
+        <ListTable
+          label={t('title')}
+          heads={[t('when'), t('field.actor'), t('field.action'), t('subject')]}
+          verticalSpacing={6}
+        >
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Table.Tr key={row.seq}>
+                <Table.Td className={cards['line'] ?? ''}>{formatTime(row.at)}</Table.Td>
+                <Table.Td>
+                  <Stack gap={0}>
+                    <ForeignText>{row.actor}</ForeignText>
+                    <Text size="xs" c="dimmed" className={cards['line'] ?? ''}>
+                      {[t(`kind.${row.actorKind}`), row.address].filter(Boolean).join(' · ')}
+                    </Text>
+                  </Stack>
+                </Table.Td>
+                <Table.Td>
+                  <span title={row.action}>
+                    <ActName of={row.action} />
+                  </span>{' '}
+                  {/* What was done needs no mark: the others stand out. */}
+                  {row.outcome === 'done' ? null : (
+                    <Badge color="red" variant="light" tt="none" radius="sm">
                       {t(row.outcome)}
                     </Badge>
-                  </Table.Td>
-                  <Table.Td>{row.address ?? ''}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+                  )}
+                </Table.Td>
+                <Table.Td>
+                  <ForeignText limit={120}>{row.site ? `${row.subject} (${row.site})` : row.subject}</ForeignText>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       ) : null}
       {audit.hasNextPage ? (
         <Group justify="center">

@@ -8,10 +8,10 @@ import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { layersOf } from '../../components/layers.js';
-import { Loading } from '../../components/loading.js';
+import { ListTable } from '../../components/list-table.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
-import { Scroll } from '../../components/scroll.js';
+import { GraphPlaceholder, PagePlaceholder } from '../../components/placeholder.js';
 import { Section } from '../../components/section.js';
 import { blueprintQuery, catalogueQuery } from './catalogue-query.js';
 import { NeedsLine } from './needs-line.js';
@@ -21,7 +21,11 @@ const LayerGraph = lazy(async () => ({ default: (await import('../../components/
 /** A blueprint: what it is made of, what leans on what, what it takes. */
 export function Page() {
   const { name = '' } = useParams();
-  return <Answer of={useQuery(blueprintQuery(name))}>{(blueprint) => <Blueprint of={blueprint} />}</Answer>;
+  return (
+    <Answer of={useQuery(blueprintQuery(name))} placeholder={<PagePlaceholder />}>
+      {(blueprint) => <Blueprint of={blueprint} />}
+    </Answer>
+  );
 }
 
 function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
@@ -48,7 +52,7 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
       }
     >
       <Section title={t('graph')}>
-        <Suspense fallback={<Loading />}>
+        <Suspense fallback={<GraphPlaceholder />}>
           <LayerGraph
             label={t('graph')}
             nodes={of.graph.nodes.map((node) => ({
@@ -61,60 +65,48 @@ function Blueprint({ of }: { of: Dto<'BlueprintDetailDto'> }) {
             edges={of.graph.edges.map((edge) => ({ from: edge.to, to: edge.from }))}
           />
         </Suspense>
-        <Scroll label={t('graph')}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('part')}</Table.Th>
-                <Table.Th>{t('tier')}</Table.Th>
-                <Table.Th>{t('components')}</Table.Th>
-                <Table.Th>{t('leansOn')}</Table.Th>
+        <ListTable label={t('graph')} heads={[t('part'), t('tier'), t('components'), t('leansOn')]}>
+          <Table.Tbody>
+            {of.graph.nodes.map((node) => (
+              <Table.Tr key={node.id}>
+                <Table.Td>
+                  <Group gap="xs" wrap="nowrap">
+                    <ModuleIcon name={node.module} icon={iconOf(node.module)} size={22} />
+                    <Anchor component={Link} to={paths.module(node.module)} size="sm">
+                      <ForeignText>{node.title}</ForeignText>
+                    </Anchor>
+                  </Group>
+                </Table.Td>
+                <Table.Td>{t(`tiers.${node.tier}`)}</Table.Td>
+                <Table.Td>
+                  {node.component ? (
+                    <ForeignText>{components[node.component]?.title ?? node.component}</ForeignText>
+                  ) : (
+                    t('always')
+                  )}
+                </Table.Td>
+                <Table.Td>
+                  {of.graph.edges
+                    .filter((edge) => edge.from === node.id)
+                    .map((edge) => `${edge.to} (${edge.interface})`)
+                    .join(', ') || '–'}
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {of.graph.nodes.map((node) => (
-                <Table.Tr key={node.id}>
-                  <Table.Td>
-                    <Group gap="xs" wrap="nowrap">
-                      <ModuleIcon name={node.module} icon={iconOf(node.module)} size={22} />
-                      <Anchor component={Link} to={paths.module(node.module)} size="sm">
-                        <ForeignText>{node.title}</ForeignText>
-                      </Anchor>
-                    </Group>
-                  </Table.Td>
-                  <Table.Td>{t(`tiers.${node.tier}`)}</Table.Td>
-                  <Table.Td>
-                    {node.component ? (
-                      <ForeignText>{components[node.component]?.title ?? node.component}</ForeignText>
-                    ) : (
-                      t('always')
-                    )}
-                  </Table.Td>
-                  <Table.Td>
-                    {of.graph.edges
-                      .filter((edge) => edge.from === node.id)
-                      .map((edge) => `${edge.to} (${edge.interface})`)
-                      .join(', ') || '–'}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       </Section>
       <Section title={t('sizes')}>
-        <Scroll label={t('sizes')}>
-          <Table>
-            <Table.Tbody>
-              {of.sizes.map((size) => (
-                <Table.Tr key={size}>
-                  <Table.Th scope="row">{t(`sizeNames.${size}`, { defaultValue: size })}</Table.Th>
-                  <Table.Td>{of.needs[size] ? <NeedsLine of={of.needs[size]} /> : '–'}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+        <Table>
+          <Table.Tbody>
+            {of.sizes.map((size) => (
+              <Table.Tr key={size}>
+                <Table.Th scope="row">{t(`sizeNames.${size}`, { defaultValue: size })}</Table.Th>
+                <Table.Td>{of.needs[size] ? <NeedsLine of={of.needs[size]} /> : '–'}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
         {of.audience ? (
           <Text size="sm" c="dimmed">
             <ForeignText>{of.audience}</ForeignText>

@@ -2,6 +2,7 @@ import { Alert, Badge, Group, SegmentedControl, Select, Stack, Text, TextInput, 
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
 import type { Dto } from '../../api/types.js';
@@ -13,6 +14,8 @@ import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
+import { CardsShape, Placeholder, SectionShape } from '../../components/placeholder.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { catalogueQuery } from './catalogue-query.js';
 import { byName, picturesOf } from './modules.js';
@@ -76,7 +79,19 @@ export function Page() {
           </>
         )}
       </Group>
-      <Answer of={catalogue}>
+      <Answer
+        of={catalogue}
+        placeholder={
+          <Placeholder>
+            <SectionShape>
+              <CardsShape count={3} lines={3} />
+            </SectionShape>
+            <SectionShape>
+              <CardsShape count={6} lines={4} />
+            </SectionShape>
+          </Placeholder>
+        }
+      >
         {(data) => (
           <Found
             data={data}
@@ -157,7 +172,7 @@ function Found({
           <Stack gap={4} component="ul" m={0} pl="md">
             {data.diagnostics.map((finding) => (
               <li key={`${finding.code} ${finding.subject} ${finding.message}`}>
-                <ForeignText>{finding.subject}</ForeignText>: <ForeignText>{finding.message}</ForeignText>
+                <ForeignText>{finding.subject}</ForeignText>: <Said>{finding.message}</Said>
               </li>
             ))}
           </Stack>
@@ -170,26 +185,22 @@ function Found({
         <Section title={t('kinds.blueprints')}>
           <ul className={cards['grid']}>
             {blueprints.map((one) => (
-              <li key={one.name}>
-                <Link to={paths.blueprint(one.name)} className={`surface ${cards['card']}`}>
-                  <Group gap="sm" wrap="nowrap">
-                    <span className={cards['pictures']}>
-                      {picturesOf(one, data).map((part) => (
-                        <ModuleIcon key={part.name} name={part.name} icon={part.icon} size={28} />
-                      ))}
-                    </span>
-                    <Title order={3} size="h5">
-                      <ForeignText>{one.title}</ForeignText>
-                    </Title>
-                  </Group>
-                  <Text size="sm">
-                    <ForeignText>{one.summary}</ForeignText>
-                  </Text>
-                  <Text size="xs" c="dimmed" mt="auto">
-                    <ForeignText>{[one.audience, one.version].filter(Boolean).join(' · ')}</ForeignText>
-                  </Text>
-                </Link>
-              </li>
+              <Card
+                key={one.name}
+                of={one}
+                to={paths.blueprint(one.name)}
+                picture={
+                  <span className={cards['pictures']}>
+                    {picturesOf(one, data).map((part) => (
+                      <ModuleIcon key={part.name} name={part.name} icon={part.icon} size={28} />
+                    ))}
+                  </span>
+                }
+              >
+                <Text size="xs" c="dimmed" mt="auto">
+                  <ForeignText>{[one.audience, one.version].filter(Boolean).join(' · ')}</ForeignText>
+                </Text>
+              </Card>
             ))}
           </ul>
         </Section>
@@ -198,37 +209,61 @@ function Found({
         <Section title={t('kinds.modules')}>
           <ul className={cards['grid']}>
             {modules.map((one) => (
-              <li key={one.name}>
-                <Link to={paths.module(one.name)} className={`surface ${cards['card']}`}>
-                  <Group gap="sm" wrap="nowrap">
-                    <ModuleIcon name={one.name} icon={one.icon} />
-                    <Title order={3} size="h5">
-                      <ForeignText>{one.title}</ForeignText>
-                    </Title>
-                  </Group>
-                  <Text size="sm">
-                    <ForeignText>{one.summary}</ForeignText>
-                  </Text>
-                  <Group gap="xs" mt="auto">
-                    <Badge variant="light" color="bastide" tt="none" radius="sm">
-                      {t(`categories.${one.category}`, { defaultValue: one.category })}
-                    </Badge>
-                    <Badge variant="default" tt="none" radius="sm">
-                      <bdi>{cleanText(one.licence.slice(0, 24))}</bdi>
-                    </Badge>
-                    <Badge variant="default" tt="none" radius="sm">
-                      <bdi>{cleanText(one.appVersion.slice(0, 24))}</bdi>
-                    </Badge>
-                  </Group>
-                  <Text size="xs" c="dimmed">
-                    <NeedsLine of={one.needs} />
-                  </Text>
-                </Link>
-              </li>
+              <Card
+                key={one.name}
+                of={one}
+                to={paths.module(one.name)}
+                picture={<ModuleIcon name={one.name} icon={one.icon} />}
+              >
+                <Group gap="xs" mt="auto">
+                  <Badge variant="light" color="bastide" tt="none" radius="sm">
+                    {t(`categories.${one.category}`, { defaultValue: one.category })}
+                  </Badge>
+                  <Badge variant="default" tt="none" radius="sm">
+                    <bdi>{cleanText(one.licence.slice(0, 24))}</bdi>
+                  </Badge>
+                  <Badge variant="default" tt="none" radius="sm">
+                    <bdi>{cleanText(one.appVersion.slice(0, 24))}</bdi>
+                  </Badge>
+                </Group>
+                <Text size="xs" c="dimmed">
+                  <NeedsLine of={one.needs} />
+                </Text>
+              </Card>
             ))}
           </ul>
         </Section>
       ) : null}
     </>
+  );
+}
+
+/** Something of the catalogue: its picture, what it is called, what it is for, and what else there is to know at a glance. */
+function Card({
+  of,
+  to,
+  picture,
+  children,
+}: {
+  of: { title: string; summary: string };
+  to: string;
+  picture: ReactNode;
+  children: ReactNode;
+}) {
+  return (
+    <li>
+      <Link to={to} className={`surface ${cards['card']}`}>
+        <Group gap="sm" wrap="nowrap">
+          {picture}
+          <Title order={3} size="h5">
+            <ForeignText>{of.title}</ForeignText>
+          </Title>
+        </Group>
+        <Text size="sm">
+          <ForeignText>{of.summary}</ForeignText>
+        </Text>
+        {children}
+      </Link>
+    </li>
   );
 }

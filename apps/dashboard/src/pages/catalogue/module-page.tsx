@@ -7,10 +7,12 @@ import { Problem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
+import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes } from '../../components/formats.js';
 import { ModuleIcon } from '../../components/module-icon.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { catalogueQuery } from './catalogue-query.js';
 import { byName } from './modules.js';
@@ -21,13 +23,13 @@ export function Page() {
   const { t } = useTranslation('catalogue');
   const { name = '' } = useParams();
   return (
-    <Answer of={useQuery(catalogueQuery)}>
+    <Answer of={useQuery(catalogueQuery)} placeholder={<PagePlaceholder />}>
       {(data) => {
         const found = byName(data.modules).find(({ newest }) => newest.name === name);
         const users = data.blueprints.filter((one) => one.modules.includes(name));
         if (found) return <Module of={found.newest} versions={found.versions} users={users} />;
         const problem = new Problem({
-          status: 404,
+          status: 0,
           code: 'catalogue.unknown',
           subject: name,
           message: t('unknownModule'),
@@ -115,12 +117,14 @@ function Module({
       about={<ForeignText>{of.summary}</ForeignText>}
       picture={<ModuleIcon name={of.name} icon={of.icon} size={48} />}
     >
-      <Table className="surface" style={{ overflowWrap: 'anywhere' }}>
+      <Table className="surface">
         <Table.Tbody>
           {rows.map(([title, value]) => (
             <Table.Tr key={title}>
-              <Table.Th scope="row">{title}</Table.Th>
-              <Table.Td>{value}</Table.Td>
+              <Table.Th scope="row" className={cards['word'] ?? ''}>
+                {title}
+              </Table.Th>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -13,6 +13,7 @@ import { LanguageChoice } from '../../components/language-choice.js';
 import { Loading } from '../../components/loading.js';
 import { Logo } from '../../components/logo.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { currentLanguage } from '../../i18n/i18n.js';
 
 /** The code from the link that the start printed (#setup=…); it is taken out of the address at once. */
@@ -54,7 +55,7 @@ export function Page() {
       sessionOpened(opened);
       void navigate(paths.home(), { replace: true });
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   useEffect(() => {
     document.title = `${t('title')} · Bastide`;

@@ -17,6 +17,7 @@ import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatAgo, formatTime } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
+import { CardsShape, FrameShape, Placeholder, RowsShape, SectionShape } from '../../components/placeholder.js';
 import { Section } from '../../components/section.js';
 import { StateBadge } from '../../components/state-badge.js';
 
@@ -57,8 +58,28 @@ export function Page() {
   }, []);
   return (
     <Frame title={t('title')}>
-      <Answer of={overview}>{(data) => <Overview data={data} />}</Answer>
+      <Answer of={overview} placeholder={<Shape />}>
+        {(data) => <Overview data={data} />}
+      </Answer>
     </Frame>
+  );
+}
+
+function Shape() {
+  return (
+    <Placeholder>
+      <SectionShape>
+        <CardsShape count={3} lines={3} />
+      </SectionShape>
+      <div className={cards['two']}>
+        <SectionShape>
+          <RowsShape count={5} />
+        </SectionShape>
+        <SectionShape>
+          <FrameShape height={240} />
+        </SectionShape>
+      </div>
+    </Placeholder>
   );
 }
 
@@ -136,7 +157,7 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
             {data.changes.map((change) => (
               <li key={change.seq}>
                 <Text size="sm">
-                  <ActName of={change.action} />: <ForeignText limit={160}>{change.subject}</ForeignText>
+                  <ActName of={change.action} /> · <ForeignText limit={160}>{change.subject}</ForeignText>
                 </Text>
                 <Text size="xs" c="dimmed">
                   <ForeignText>{change.actor}</ForeignText> · {formatTime(change.at)}

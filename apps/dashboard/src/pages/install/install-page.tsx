@@ -15,6 +15,7 @@ import { cleanText } from '../../components/clean-text.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { type FieldSchema, faultOf } from '../../components/schema-check.js';
 import { SchemaFields } from '../../components/schema-fields.js';
 import { Section } from '../../components/section.js';
@@ -94,7 +95,7 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
   const more = fields.filter((field) => !asked.includes(field));
   const form = {
     values,
-    ...(problem ? { errors: problem.fields } : {}),
+    ...(problem ? { errors: saidOfFields(problem) } : {}),
     notes: Object.fromEntries(fields.flatMap(({ name, schema }) => noteOf(t, name, schema, values[name], place))),
     site: place,
     onChange: (name: string, value: unknown) => setValues((before) => ({ ...before, [name]: value })),
@@ -173,7 +174,7 @@ function Questions({ blueprint, sites }: { blueprint: Dto<'BlueprintDetailDto'>;
                 <Text size="sm" c="dimmed" aria-live="polite">
                   <NeedsLine of={needs} />
                 </Text>
-                <Room site={site} needs={needs} />
+                {needs.guests > 0 ? <Room site={site} needs={needs} /> : null}
               </>
             ) : null}
           </Section>

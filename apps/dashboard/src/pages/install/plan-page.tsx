@@ -14,6 +14,7 @@ import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
 import { Page as Frame } from '../../components/page.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { requestOf, usePlan } from './plan-request.js';
 import { Steps } from './plan-steps.js';
@@ -91,15 +92,12 @@ function Plan({ of }: { of: Dto<'PlanDto'> }) {
                 </>
               }
             >
-              <Text size="sm" lang="en" component="div">
-                <ForeignText>{finding.message}</ForeignText>
+              <Text size="sm" component="div">
+                <Said>{finding.message}</Said>
               </Text>
               {finding.remedy ? (
                 <Text size="sm" mt={4} component="div">
-                  <b>{t('remedy')}:</b>{' '}
-                  <span lang="en">
-                    <ForeignText>{finding.remedy}</ForeignText>
-                  </span>
+                  <b>{t('remedy')}:</b> <Said>{finding.remedy}</Said>
                 </Text>
               ) : null}
             </Alert>
@@ -133,7 +131,7 @@ function Refused({ problem, plan }: { problem: Problem; plan: Dto<'PlanDto'> }) 
             ))}
           </ul>
         ) : (
-          <ForeignText>{problem.message}</ForeignText>
+          <Said>{problem.message}</Said>
         )}
         {again.error ? <ProblemCard problem={toProblem(again.error)} /> : null}
         {plan.domain ? (

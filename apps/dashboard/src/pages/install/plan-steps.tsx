@@ -4,8 +4,8 @@ import { useTranslation } from 'react-i18next';
 import type { Dto } from '../../api/types.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
-import { Scroll } from '../../components/scroll.js';
+import { ListTable } from '../../components/list-table.js';
+import { GraphPlaceholder } from '../../components/placeholder.js';
 import { Section } from '../../components/section.js';
 import { kindOf, stepLabel } from '../../components/step-label.js';
 
@@ -55,34 +55,25 @@ export function Steps({ of }: { of: Dto<'PlanDto'> }) {
         ]}
       />
       {shown === 'graph' ? (
-        <Suspense fallback={<Loading />}>
+        <Suspense fallback={<GraphPlaceholder />}>
           <LayerGraph label={t('stepsTitle')} nodes={nodes} edges={edges} />
         </Suspense>
       ) : (
-        <Scroll surface label={t('stepsTitle')}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('layer')}</Table.Th>
-                <Table.Th>{t('step')}</Table.Th>
-                <Table.Th>{t('takes')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {[...of.steps]
-                .sort((a, b) => a.layer - b.layer)
-                .map((step) => (
-                  <Table.Tr key={step.id}>
-                    <Table.Td>{step.layer + 1}</Table.Td>
-                    <Table.Td>
-                      <ForeignText>{stepLabel(label, { ...step, kind: kindOf(step.step) })}</ForeignText>
-                    </Table.Td>
-                    <Table.Td>{formatDuration(step.weightMs)}</Table.Td>
-                  </Table.Tr>
-                ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+        <ListTable surface label={t('stepsTitle')} heads={[t('layer'), t('step'), t('takes')]}>
+          <Table.Tbody>
+            {[...of.steps]
+              .sort((a, b) => a.layer - b.layer)
+              .map((step) => (
+                <Table.Tr key={step.id}>
+                  <Table.Td>{step.layer + 1}</Table.Td>
+                  <Table.Td>
+                    <ForeignText>{stepLabel(label, { ...step, kind: kindOf(step.step) })}</ForeignText>
+                  </Table.Td>
+                  <Table.Td>{formatDuration(step.weightMs)}</Table.Td>
+                </Table.Tr>
+              ))}
+          </Table.Tbody>
+        </ListTable>
       )}
     </Section>
   );

@@ -4,6 +4,7 @@ import type { Dto } from '../../api/types.js';
 import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatNumber } from '../../components/formats.js';
+import { Said } from '../../components/said.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 
@@ -60,8 +61,8 @@ export function Touched({ of }: { of: readonly Thing[] }) {
                   </Table.Td>
                   <Table.Td>
                     {one.detail ? (
-                      <Text size="sm" lang="en" component="span">
-                        <ForeignText>{one.detail}</ForeignText>
+                      <Text size="sm" component="span">
+                        <Said>{one.detail}</Said>
                       </Text>
                     ) : null}
                   </Table.Td>

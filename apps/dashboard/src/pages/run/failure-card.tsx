@@ -7,6 +7,7 @@ import { toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import type { RunStep } from './run-view.js';
 import { useAct } from './use-act.js';
 import type { LiveRun } from './use-run.js';
@@ -43,39 +44,10 @@ export function FailureCard({ live, onChoose }: { live: LiveRun; onChoose: (step
     >
       <Stack gap="sm">
         {broken.map((step) => (
-          <Stack key={step.id} gap={2}>
-            <Text fw={600} size="sm">
-              <ForeignText>{step.label}</ForeignText>
-            </Text>
-            <Text size="sm">
-              <ForeignText>
-                {told(step.problem, 'message') ?? told(step.failure, 'message') ?? t('noReason')}
-              </ForeignText>
-            </Text>
-            {(told(step.problem, 'remedy') ?? told(step.failure, 'hint')) ? (
-              <Text size="sm">
-                {t('shell:problem.remedy')}:{' '}
-                <ForeignText>{told(step.problem, 'remedy') ?? told(step.failure, 'hint') ?? ''}</ForeignText>
-              </Text>
-            ) : null}
-            <Button size="compact-xs" variant="default" w="fit-content" onClick={() => onChoose(step.id)}>
-              {t('itsLog')}
-            </Button>
-          </Stack>
+          <Broken key={step.id} step={step} onChoose={onChoose} />
         ))}
         <Text size="sm">{t('made', { done, all: live.steps.length })}</Text>
-        {touched.length > 0 ? (
-          <details>
-            <summary>{t('touched', { count: touched.length })}</summary>
-            <List size="sm" mt={4}>
-              {touched.slice(0, 200).map((thing) => (
-                <List.Item key={`${thing.kind} ${thing.name} ${thing.effect}`}>
-                  <ForeignText>{`${thing.name} (${thing.kind}, ${thing.effect})`}</ForeignText>
-                </List.Item>
-              ))}
-            </List>
-          </details>
-        ) : null}
+        {touched.length > 0 ? <Touched of={touched} /> : null}
         {error ? <ProblemCard problem={toProblem(error)} /> : null}
         <Group>
           <Button disabled={!allowed || !decisions.retry} loading={retry.isPending} onClick={() => retry.mutate()}>
@@ -110,6 +82,45 @@ export function FailureCard({ live, onChoose }: { live: LiveRun; onChoose: (step
         <CommandLine words={`bastide run ${decisions.retry ? 'retry' : 'show'} ${run.id}`} />
       </Stack>
     </Alert>
+  );
+}
+
+function Broken({ step, onChoose }: { step: RunStep; onChoose: (step: string) => void }) {
+  const { t } = useTranslation('run');
+  const reason = told(step.problem, 'message') ?? told(step.failure, 'message');
+  const remedy = told(step.problem, 'remedy') ?? told(step.failure, 'hint');
+  return (
+    <Stack gap={2}>
+      <Text fw={600} size="sm">
+        <ForeignText>{step.label}</ForeignText>
+      </Text>
+      <Text size="sm">{reason ? <Said>{reason}</Said> : t('noReason')}</Text>
+      {remedy ? (
+        <Text size="sm">
+          {t('shell:problem.remedy')}: <Said>{remedy}</Said>
+        </Text>
+      ) : null}
+      <Button size="compact-xs" variant="default" w="fit-content" onClick={() => onChoose(step.id)}>
+        {t('itsLog')}
+      </Button>
+    </Stack>
+  );
+}
+
+function Touched({ of }: { of: LiveRun['detail']['touched'] }) {
+  const { t } = useTranslation(['run', 'install']);
+  return (
+    <details>
+      <summary>{t('touched', { count: of.length })}</summary>
+      <List size="sm" mt={4}>
+        {of.slice(0, 200).map(({ kind, name, effect }) => (
+          <List.Item key={`${kind} ${name} ${effect}`}>
+            {t(`install:kinds.${kind}`, { defaultValue: kind })}: <ForeignText>{name}</ForeignText> (
+            {t(`install:effects.${effect}`)})
+          </List.Item>
+        ))}
+      </List>
+    </details>
   );
 }
 

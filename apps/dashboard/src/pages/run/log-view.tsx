@@ -3,15 +3,17 @@ import { useClipboard, useDebouncedValue } from '@mantine/hooks';
 import { modals } from '@mantine/modals';
 import { IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { memo, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import { cleanText } from '../../components/clean-text.js';
+import { locale } from '../../components/formats.js';
 import { Section } from '../../components/section.js';
-import { currentLanguage } from '../../i18n/i18n.js';
 import classes from './log-view.module.css';
 import { type Line, type LogLines, type RunStep, ShownLines } from './run-view.js';
 
 const LINE_PX = 20;
+/** Rows at the end of a log that is followed; its window shows half of them. */
+const NEWEST = 60;
 /** A line that is longer is cut in its row; copied, and on demand, it is whole. */
 const SHOWN = 2_000;
 /** Steps that are offered at once; typing finds the others. */
@@ -58,11 +60,13 @@ export const LogView = memo(function LogView({
     estimateSize: () => LINE_PX,
     overscan: 20,
   });
+  // Whoever follows sees the end in the frame in which it comes: where the window is would be known a frame later.
+  const inSight = follow ? newest(shown.length) : rows.getVirtualItems();
   // biome-ignore lint/correctness/useExhaustiveDependencies: new lines move a window that follows
-  useEffect(() => {
-    if (follow && shown.length > 0) rows.scrollToIndex(shown.length - 1, { align: 'end' });
+  useLayoutEffect(() => {
+    if (follow && frame.current) frame.current.scrollTop = frame.current.scrollHeight;
   }, [shown.length, follow, version]);
-  const time = useMemo(() => new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'medium' }), []);
+  const time = useMemo(() => new Intl.DateTimeFormat(locale(), { timeStyle: 'medium' }), []);
   return (
     <Section title={t('log')}>
       <Group gap="sm" align="flex-end">
@@ -109,7 +113,7 @@ export const LogView = memo(function LogView({
           </Text>
         ) : null}
         <div className={classes['lines']} style={{ height: rows.getTotalSize() }}>
-          {rows.getVirtualItems().map((row) => {
+          {inSight.map((row) => {
             const line = shown[row.index];
             return line ? (
               <Row
@@ -130,6 +134,13 @@ export const LogView = memo(function LogView({
     </Section>
   );
 });
+
+/** The last rows of so many: more than the window shows at once. */
+const newest = (count: number): { index: number; start: number }[] =>
+  Array.from({ length: Math.min(count, NEWEST) }, (_, at) => {
+    const index = Math.max(0, count - NEWEST) + at;
+    return { index, start: index * LINE_PX };
+  });
 
 const Row = memo(function Row({
   line,

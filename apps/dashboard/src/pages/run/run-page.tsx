@@ -1,7 +1,6 @@
-import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Progress, SegmentedControl, Stack, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconPlugConnectedX } from '@tabler/icons-react';
-import i18next from 'i18next';
 import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -13,18 +12,17 @@ import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
 import { graphFits, LayerGraph } from '../../components/layer-graph.js';
 import { Page as Frame } from '../../components/page.js';
+import { FrameShape, HeadShape, Placeholder, SectionShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
 import { Section } from '../../components/section.js';
 import { STATE_COLOURS, StateBadge } from '../../components/state-badge.js';
+import { stepLabel } from '../../components/step-label.js';
 import { FailureCard } from './failure-card.js';
 import { LogView } from './log-view.js';
 import { percentOf, type RunStep } from './run-view.js';
 import { StepTable } from './step-table.js';
 import { useAct } from './use-act.js';
 import { type LiveRun, useRun } from './use-run.js';
-
-/** Beside the run itself, not after it. */
-void i18next.loadNamespaces('run');
 
 /** A run, alive: what it does, how far it is, its log, and what may be decided. */
 export function Page() {
@@ -34,7 +32,23 @@ export function Page() {
 
 function Run({ id }: { id: string }) {
   const run = useRun(id);
-  return <Answer of={run as never}>{(live: LiveRun) => <View live={live} />}</Answer>;
+  return (
+    <Answer of={run as never} placeholder={<Shape />}>
+      {(live: LiveRun) => <View live={live} />}
+    </Answer>
+  );
+}
+
+function Shape() {
+  return (
+    <Placeholder>
+      <HeadShape />
+      <FrameShape height={110} />
+      <SectionShape>
+        <FrameShape height={420} />
+      </SectionShape>
+    </Placeholder>
+  );
 }
 
 function View({ live }: { live: LiveRun }) {
@@ -44,6 +58,11 @@ function View({ live }: { live: LiveRun }) {
   const [shown, setShown] = useState<'graph' | 'table'>(() => (graphFits() ? 'graph' : 'table'));
   const [chosen, setChosen] = useState<string>();
   const operation = t(`operation.${run.operation}`);
+  const { t: label } = useTranslation('steps');
+  const named = useMemo(
+    () => detail.steps.map((step) => ({ ...step, label: stepLabel(label, step) })),
+    [detail.steps, label],
+  );
   return (
     <Frame
       title={t('title', { operation, stack: run.stackName })}
@@ -51,10 +70,12 @@ function View({ live }: { live: LiveRun }) {
         <Group gap="xs">
           <StateBadge state={run.state} />
           <Text size="sm">{t('startedBy', { actor: run.actor, at: formatTime(run.createdAt) })}</Text>
-          <Link to={paths.stack(run.stack)}>{t('toStack')}</Link>
-          <a href={`${baseUrl}/api/v1/runs/${encodeURIComponent(run.id)}/bundle`} download>
+          <Anchor component={Link} to={paths.stack(run.stack)} size="sm">
+            {t('toStack')}
+          </Anchor>
+          <Anchor href={`${baseUrl}/api/v1/runs/${encodeURIComponent(run.id)}/bundle`} download size="sm">
             {t('download')}
-          </a>
+          </Anchor>
         </Group>
       }
       action={<CancelButton live={live} />}
@@ -80,7 +101,7 @@ function View({ live }: { live: LiveRun }) {
         {shown === 'graph' ? <Graph steps={steps} /> : <StepTable steps={steps} chosen={chosen} onChoose={setChosen} />}
       </Section>
       <Then>
-        <LogView log={log} steps={detail.steps} chosen={chosen} onChoose={setChosen} />
+        <LogView log={log} steps={named} chosen={chosen} onChoose={setChosen} />
       </Then>
     </Frame>
   );
@@ -157,7 +178,7 @@ function Overall({ live: { detail, steps } }: { live: LiveRun }) {
           </Text>
         ) : null}
       </Group>
-      <Progress value={percent} color={STATE_COLOURS[run.state]} size="lg" animated={open} aria-label={t('overall')} />
+      <Progress value={percent} color={STATE_COLOURS[run.state]} size="lg" aria-label={t('overall')} />
       <Text size="sm" c="dimmed" lineClamp={2}>
         {doing.length > 0 ? <ForeignText>{t('now', { steps: doing.join(' · ') })}</ForeignText> : ' '}
       </Text>

@@ -13,10 +13,10 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration, formatTime } from '../../components/formats.js';
-import { Loading } from '../../components/loading.js';
+import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
+import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import { useSites } from '../sites/use-sites.js';
 
@@ -67,14 +67,16 @@ export function Page() {
           value={state}
           onChange={(value) => setState(value as RunState | null)}
           clearable
-          w={200}
+          flex="1 1 10rem"
+          maw={240}
         />
         <TextInput
           label={t('filterWho')}
           placeholder={t('anybody')}
           value={who}
           onChange={(event) => setWho(event.currentTarget.value)}
-          w={200}
+          flex="1 1 10rem"
+          maw={240}
         />
         {(sites.data?.length ?? 0) > 1 ? (
           <Select
@@ -84,14 +86,19 @@ export function Page() {
             value={site}
             onChange={setSite}
             clearable
-            w={200}
+            flex="1 1 10rem"
+            maw={240}
           />
         ) : null}
         <Anchor href={`${baseUrl}/api/v1/runs/export?${new URLSearchParams(query)}`} download size="sm">
           {t('csv')}
         </Anchor>
       </Group>
-      {runs.isPending ? <Loading /> : null}
+      {runs.isPending ? (
+        <Placeholder>
+          <RowsShape count={8} />
+        </Placeholder>
+      ) : null}
       {runs.error ? <ProblemCard problem={toProblem(runs.error)} onRetry={() => void runs.refetch()} /> : null}
       {runs.data && rows.length === 0 && narrowed ? (
         <EmptyState title={t('nothing.title')} text={t('nothing.text')} />
@@ -108,44 +115,36 @@ export function Page() {
         />
       ) : null}
       {rows.length > 0 ? (
-        <Scroll label={t('title')}>
-          <Table verticalSpacing="sm" highlightOnHover>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('what')}</Table.Th>
-                <Table.Th>{t('state')}</Table.Th>
-                <Table.Th>{t('site')}</Table.Th>
-                <Table.Th>{t('who')}</Table.Th>
-                <Table.Th>{t('from')}</Table.Th>
-                <Table.Th>{t('when')}</Table.Th>
-                <Table.Th>{t('time')}</Table.Th>
+        <ListTable
+          label={t('title')}
+          heads={[t('what'), t('state'), t('site'), t('who'), t('from'), t('when'), t('time')]}
+          verticalSpacing="sm"
+          highlightOnHover
+        >
+          <Table.Tbody>
+            {rows.map((run) => (
+              <Table.Tr key={run.id}>
+                <Table.Td>
+                  <Anchor component={Link} to={paths.run(run.id)} size="sm">
+                    <ForeignText>
+                      {t('run:title', { operation: t(`run:operation.${run.operation}`), stack: run.stackName })}
+                    </ForeignText>
+                  </Anchor>
+                </Table.Td>
+                <Table.Td>
+                  <StateBadge state={run.state} size="sm" />
+                </Table.Td>
+                <Table.Td>{run.site}</Table.Td>
+                <Table.Td>
+                  <ForeignText>{run.actor}</ForeignText>
+                </Table.Td>
+                <Table.Td>{run.address ?? '–'}</Table.Td>
+                <Table.Td className={cards['line'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
+                <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {rows.map((run) => (
-                <Table.Tr key={run.id}>
-                  <Table.Td>
-                    <Link to={paths.run(run.id)}>
-                      <ForeignText>
-                        {t('run:title', { operation: t(`run:operation.${run.operation}`), stack: run.stackName })}
-                      </ForeignText>
-                    </Link>
-                  </Table.Td>
-                  <Table.Td>
-                    <StateBadge state={run.state} size="sm" />
-                  </Table.Td>
-                  <Table.Td>{run.site}</Table.Td>
-                  <Table.Td>
-                    <ForeignText>{run.actor}</ForeignText>
-                  </Table.Td>
-                  <Table.Td>{run.address ?? '–'}</Table.Td>
-                  <Table.Td className={cards['moment'] ?? ''}>{formatTime(run.createdAt)}</Table.Td>
-                  <Table.Td>{run.finishedAt ? formatDuration(run.finishedAt - run.createdAt) : ''}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       ) : null}
       {runs.hasNextPage ? (
         <Group justify="center">

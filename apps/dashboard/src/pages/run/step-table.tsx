@@ -4,11 +4,14 @@ import { memo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatDuration } from '../../components/formats.js';
+import { useSaid } from '../../components/said.js';
 import { Scroll } from '../../components/scroll.js';
 import { StateBadge } from '../../components/state-badge.js';
 import type { RunStep } from './run-view.js';
 import classes from './step-table.module.css';
 
+/** A longer table has a frame in which it scrolls: the log below stays near. */
+const SHORT = 12;
 /** A longer table shows only the rows that are in sight. */
 const LONG = 100;
 const ROW_PX = 41;
@@ -23,17 +26,24 @@ interface Steps {
 export const StepTable = memo(function StepTable(given: Steps) {
   const { t } = useTranslation('run');
   if (given.steps.length > LONG) return <LongTable {...given} />;
+  const framed = given.steps.length > SHORT;
+  const table = (
+    <Table className={(framed && classes['table']) || ''} verticalSpacing={6} highlightOnHover>
+      <Head className={framed ? classes['head'] : undefined} />
+      <Table.Tbody>
+        {given.steps.map((step) => (
+          <Row key={step.id} step={step} chosen={step.id === given.chosen} onChoose={given.onChoose} />
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+  if (!framed) return <Scroll label={t('steps')}>{table}</Scroll>;
   return (
-    <Scroll label={t('steps')}>
-      <Table verticalSpacing={6} highlightOnHover>
-        <Head />
-        <Table.Tbody>
-          {given.steps.map((step) => (
-            <Row key={step.id} step={step} chosen={step.id === given.chosen} onChoose={given.onChoose} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scroll>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for form fields
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
+    <div className={classes['frame']} role="group" aria-label={t('steps')} tabIndex={0}>
+      {table}
+    </div>
   );
 });
 
@@ -126,9 +136,10 @@ const Row = memo(function Row({
   measure?: (row: HTMLTableRowElement | null) => void;
 }) {
   const { t } = useTranslation('run');
+  const said = useSaid();
   const says = [
     step.percent !== undefined && step.state === 'running' ? `${step.percent} %` : '',
-    step.waitingFor ?? step.text ?? '',
+    step.waitingFor ? said(step.waitingFor).text : (step.text ?? ''),
     step.attempt > 1 ? t('attempt', { attempt: step.attempt }) : '',
   ].filter(Boolean);
   return (

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
 import { followEvents, type StreamState } from '../../api/follow-events.js';
@@ -66,8 +67,11 @@ export function useRun(id: string) {
     const draw = (): void => {
       frame ||= requestAnimationFrame(() => {
         frame = 0;
-        if (list.current === undefined) redraw((now) => now + 1);
-        log.publish();
+        // Into this very frame: otherwise React would begin when it is painted already.
+        flushSync(() => {
+          if (list.current === undefined) redraw((now) => now + 1);
+          log.publish();
+        });
       });
     };
     followEvents(`/api/v1/runs/${encodeURIComponent(id)}/events`, {

@@ -10,6 +10,7 @@ import type { Dto } from '../../api/types.js';
 import cards from '../../components/cards.module.css';
 import { LanguageChoice } from '../../components/language-choice.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { AuthenticatorSection } from './authenticator-section.js';
 import { LinksSection } from './links-section.js';
@@ -72,7 +73,7 @@ function Profile({ account }: { account: Dto<'AccountDto'> }) {
       form.resetDirty();
       await reread();
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
@@ -103,7 +104,7 @@ function Password() {
       form.reset();
       await reread();
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => save.mutate(values))}>

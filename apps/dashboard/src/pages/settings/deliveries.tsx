@@ -7,6 +7,7 @@ import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatAgo, formatTime } from '../../components/formats.js';
+import { Said } from '../../components/said.js';
 
 export const DELIVERY_COLOURS: Record<Dto<'DeliveryDto'>['state'], string> = {
   open: 'orange',
@@ -60,12 +61,12 @@ function Outcome({ delivery }: { delivery: Dto<'DeliveryDto'> }) {
     <Stack gap={0}>
       {answer ? (
         <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          <ForeignText limit={200}>{answer}</ForeignText>
+          <Said limit={200}>{answer}</Said>
         </Text>
       ) : null}
       {remedy ? (
         <Text size="xs" c="dimmed">
-          <ForeignText>{remedy}</ForeignText>
+          <Said>{remedy}</Said>
         </Text>
       ) : null}
       {attempts > 1 || state === 'open' ? (

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Alert, Badge, Button, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -7,10 +7,13 @@ import { toProblem } from '../../api/problem.js';
 import { every, queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
+import { Dialog } from '../../components/dialog.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { DELIVERY_COLOURS, Deliveries } from './deliveries.js';
@@ -102,7 +105,7 @@ export function NotificationsSection() {
       <Section title={t('deliveries')}>
         <Deliveries queryKey={[...KEY, 'deliveries']} />
       </Section>
-      <Modal
+      <Dialog
         opened={editing !== undefined}
         onClose={close}
         size="lg"
@@ -118,27 +121,15 @@ export function NotificationsSection() {
             }}
           />
         ) : null}
-      </Modal>
-      <Modal
-        opened={leaving !== undefined}
+      </Dialog>
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removeTitle', { name })}
+        text={t('removeText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removeTitle', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removeText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }
@@ -189,11 +180,11 @@ function TestResult({ name, result }: { name: string; result: Dto<'TestResultDto
     >
       <Stack gap="xs">
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-          <ForeignText>{result.answer}</ForeignText>
+          <Said>{result.answer}</Said>
         </Text>
         {result.remedy ? (
           <Text size="sm">
-            {t('way')}: <ForeignText>{result.remedy}</ForeignText>
+            {t('way')}: <Said>{result.remedy}</Said>
           </Text>
         ) : null}
       </Stack>

@@ -10,6 +10,7 @@ import { queryClient } from '../../api/query-client.js';
 import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { useConfirmed } from '../../components/confirm-self.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
@@ -150,28 +151,17 @@ export function PasskeysSection() {
           </Stack>
         </form>
       </Dialog>
-      <Dialog
-        opened={leaving !== undefined}
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removeTitle', { name })}
+        text={t('removeText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removeTitle', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removeText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              data-autofocus
-              onClick={() => {
-                for (const one of [add, rename, remove]) one.reset();
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Dialog>
+        onConfirm={({ id }) => {
+          for (const one of [add, rename, remove]) one.reset();
+          remove.mutate(id);
+        }}
+      />
       {dialog}
     </Stack>
   );

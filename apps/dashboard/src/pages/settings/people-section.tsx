@@ -9,9 +9,11 @@ import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { LostFactors } from './lost-factors.js';
 import { RoleChoice } from './role-choice.js';
@@ -134,26 +136,14 @@ export function PeopleSection({ own }: { own: string }) {
           }}
         />
       </Dialog>
-      <Dialog
-        opened={leaving !== undefined}
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removePerson', { name })}
+        text={t('removePersonText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removePerson', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removePersonText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Dialog>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }
@@ -178,7 +168,7 @@ function AddPerson({ onDone }: { onDone: (name: string, password: string | undef
       await reread();
       onDone(made.name, made.temporaryPassword);
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => create.mutate(values))}>

@@ -6,6 +6,7 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 
 const ROLES = ['viewer', 'operator', 'author', 'admin'] as const;
 const EVERYWHERE = '*';
@@ -50,7 +51,7 @@ export function ProviderForm({ provider, onDone }: { provider?: Dto<'ProviderDto
         : ask(api.POST('/api/v1/identity-providers', { body }));
     },
     onSuccess: ({ id }) => onDone(id),
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   const places = [
     { value: EVERYWHERE, label: t('everySite') },

@@ -9,9 +9,11 @@ import { sessionQuery } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { usePlan } from '../install/plan-request.js';
 import { ProviderForm } from './provider-form.js';
 
@@ -135,7 +137,9 @@ export function ProvidersSection() {
                 <CodeBlock copy>{redirectUri}</CodeBlock>
               </Stack>
             ) : problem ? (
-              <Alert color="yellow">{problem}</Alert>
+              <Alert color="yellow">
+                <Said>{problem}</Said>
+              </Alert>
             ) : null}
           </Stack>
         )}
@@ -157,27 +161,14 @@ export function ProvidersSection() {
           />
         )}
       </Dialog>
-      <Dialog
-        opened={leaving !== undefined}
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('removeTitle', { name })}
+        text={t('removeText')}
+        label={t('remove')}
         onClose={() => setLeaving(undefined)}
-        title={t('removeTitle', { name: leaving?.name ?? '' })}
-      >
-        <Stack>
-          <Text size="sm">{t('removeText')}</Text>
-          <Group justify="flex-end">
-            <Button
-              color="red"
-              data-autofocus
-              onClick={() => {
-                if (leaving) remove.mutate(leaving.id);
-                setLeaving(undefined);
-              }}
-            >
-              {t('remove')}
-            </Button>
-          </Group>
-        </Stack>
-      </Dialog>
+        onConfirm={(one) => remove.mutate(one.id)}
+      />
     </Stack>
   );
 }
@@ -240,10 +231,10 @@ function Findings({ of }: { of: readonly Dto<'ProviderFindingDto'>[] }) {
           <Badge color={COLOURS[level]} variant="light" tt="none" radius="sm" mr="xs">
             {t(`levels.${level}`)}
           </Badge>
-          <ForeignText limit={300}>{message}</ForeignText>{' '}
+          <Said limit={300}>{message}</Said>{' '}
           {remedy ? (
             <Text span size="sm" c="dimmed">
-              <ForeignText limit={500}>{remedy}</ForeignText>
+              <Said limit={500}>{remedy}</Said>
             </Text>
           ) : null}
         </List.Item>

@@ -4,6 +4,7 @@ import { useNavigate, useParams } from 'react-router';
 import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Page as Frame } from '../../components/page.js';
+import { TabList } from '../../components/tab-list.js';
 import { AccountSection } from './account-section.js';
 import { ConnectionSection } from './connection-section.js';
 import { NotificationsSection } from './notifications-section.js';
@@ -30,13 +31,11 @@ export function Page() {
   return (
     <Frame title={t('title')}>
       <Tabs value={open} onChange={(value) => void navigate(paths.settings(value ?? undefined))} keepMounted={false}>
-        <Tabs.List mb="xl">
-          {SECTIONS.filter((one) => admin || !ADMINS.has(one)).map((one) => (
-            <Tabs.Tab key={one} value={one}>
-              {t(`sections.${one}`)}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
+        <TabList
+          names={SECTIONS.filter((one) => admin || !ADMINS.has(one))}
+          open={open}
+          labelOf={(one) => t(`sections.${one}`)}
+        />
         <Tabs.Panel value="account">
           <AccountSection session={{ ...session, account }} />
         </Tabs.Panel>

@@ -7,6 +7,7 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { currentLanguage, LANGUAGES } from '../../i18n/i18n.js';
 import { useSites } from '../sites/use-sites.js';
 import { MailFields, WebhookFields } from './route-fields.js';
@@ -44,7 +45,7 @@ export function TargetForm({ before, onDone }: { before?: Target; onDone: (saved
       );
     },
     onSuccess: onDone,
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   const { kind } = form.values;
   const how = useId();

@@ -9,11 +9,13 @@ import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ConfirmRemoval } from '../../components/confirm-removal.js';
 import { Dialog } from '../../components/dialog.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { ShownOnce } from '../../components/shown-once.js';
 import { RoleChoice } from './role-choice.js';
 
@@ -26,6 +28,7 @@ export function TokensSection() {
   const tokens = useQuery({ queryKey: KEY, queryFn: ({ signal }) => ask(api.GET('/api/v1/tokens', { signal })) });
   const [adding, add] = useDisclosure(false);
   const [made, setMade] = useState<Dto<'NewTokenDto'>>();
+  const [leaving, setLeaving] = useState<Dto<'TokenDto'>>();
   const remove = useMutation({
     mutationFn: (id: string) => ask(api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: KEY }),
@@ -61,7 +64,7 @@ export function TokensSection() {
                       </Text>
                     </Group>
                   </Stack>
-                  <Button size="xs" variant="default" onClick={() => remove.mutate(row.id)}>
+                  <Button size="xs" variant="default" onClick={() => setLeaving(row)}>
                     {t('revoke')}
                   </Button>
                 </Group>
@@ -78,6 +81,14 @@ export function TokensSection() {
           }}
         />
       </Dialog>
+      <ConfirmRemoval
+        of={leaving}
+        title={({ name }) => t('revokeTitle', { name })}
+        text={t('revokeText')}
+        label={t('revoke')}
+        onClose={() => setLeaving(undefined)}
+        onConfirm={({ id }) => remove.mutate(id)}
+      />
     </Stack>
   );
 }
@@ -102,7 +113,7 @@ function AddToken({ onDone }: { onDone: (token: Dto<'NewTokenDto'>) => void }) {
       await queryClient.invalidateQueries({ queryKey: KEY });
       onDone(made);
     },
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <form onSubmit={form.onSubmit((values) => create.mutate(values))}>

@@ -11,6 +11,7 @@ import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { ConnectedFindings } from './connected-findings.js';
 import { siteNameOf, useConnect } from './use-connect.js';
@@ -48,7 +49,7 @@ export function ClusterWizard() {
               placeholder="https://pve1.town.example:8006"
               required
               value={endpoint}
-              error={probe.error ? toProblem(probe.error).fields['endpoint'] : undefined}
+              error={probe.error ? saidOfFields(toProblem(probe.error))['endpoint'] : undefined}
               onChange={(event) => {
                 setEndpoint(event.currentTarget.value);
                 setConfirmed(undefined);
@@ -125,7 +126,7 @@ function Draft({ endpoint, fingerprint }: { endpoint: string; fingerprint: strin
           body: { ...values, credential: values.credential.trim(), endpoint, fingerprint },
         }),
       ),
-    onError: (error) => form.setErrors(toProblem(error).fields),
+    onError: (error) => form.setErrors(saidOfFields(toProblem(error))),
   });
   return (
     <>

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { paths } from '../../app/paths.js';
 import { ForeignText } from '../../components/foreign-text.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import type { Connected } from './use-connect.js';
 
@@ -30,11 +31,11 @@ export function ConnectedFindings({ of }: { of: Connected }) {
                 title={<ForeignText>{finding.subject}</ForeignText>}
               >
                 <Text size="sm">
-                  <ForeignText>{finding.message}</ForeignText>
+                  <Said>{finding.message}</Said>
                 </Text>
                 {finding.remedy ? (
                   <Text size="sm" mt={4}>
-                    <b>{t('remedy')}:</b> <ForeignText>{finding.remedy}</ForeignText>
+                    <b>{t('remedy')}:</b> <Said>{finding.remedy}</Said>
                   </Text>
                 ) : null}
               </Alert>

@@ -6,10 +6,16 @@ import { toProblem } from '../../api/problem.js';
 import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said, useSaid } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 
 const COLOURS: Record<'ok' | 'warning' | 'error', string> = { ok: 'green', warning: 'orange', error: 'red' };
 const ORDER = ['error', 'warning', 'ok'];
+
+/** A remedy may be a command line: it is shown to be copied. */
+function Remedy({ children }: { children: string }) {
+  return <CodeBlock copy>{useSaid()(children).text}</CodeBlock>;
+}
 
 /** What is missing on a site, worst first, each with its remedy. */
 export function Doctor({ site }: { site: string }) {
@@ -48,9 +54,9 @@ export function Doctor({ site }: { site: string }) {
                         <ForeignText>{finding.subject}</ForeignText>
                       </b>
                       {': '}
-                      <ForeignText>{finding.message}</ForeignText>
+                      <Said>{finding.message}</Said>
                     </Text>
-                    {finding.remedy ? <CodeBlock copy>{finding.remedy}</CodeBlock> : null}
+                    {finding.remedy ? <Remedy>{finding.remedy}</Remedy> : null}
                   </Stack>
                 </Group>
               </List.Item>

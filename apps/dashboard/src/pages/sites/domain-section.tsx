@@ -11,6 +11,7 @@ import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 
 /** How long somebody must not have typed before the server is asked about the name, milliseconds. */
@@ -89,7 +90,7 @@ export function DomainSection({ site }: { site: Dto<'SiteDetailDto'> }) {
             spellCheck={false}
             value={domain}
             disabled={!allowed}
-            error={fault ? <ForeignText>{fault}</ForeignText> : undefined}
+            error={fault ? <Said>{fault}</Said> : undefined}
             onChange={(event) => setDomain(event.currentTarget.value)}
           />
           <div aria-live="polite">

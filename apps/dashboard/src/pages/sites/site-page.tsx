@@ -7,10 +7,11 @@ import { every } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
 import { CodeBlock } from '../../components/code-block.js';
-import { ForeignText } from '../../components/foreign-text.js';
 import { formatBytes, formatNumber } from '../../components/formats.js';
+import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
-import { Scroll } from '../../components/scroll.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { Doctor } from './doctor.js';
 import { DomainSection } from './domain-section.js';
@@ -29,36 +30,27 @@ export function Page() {
     refetchInterval: every(30_000),
   });
   return (
-    <Answer of={site}>
+    <Answer of={site} placeholder={<PagePlaceholder />}>
       {(seen) => (
         <Frame title={seen.name} about={t('line', { domain: seen.domain, count: seen.stacks })}>
           {seen.substrates.map((substrate) => (
             <Substrate key={substrate.name} site={seen.name} substrate={substrate} />
           ))}
           <Section title={t('zones')}>
-            <Scroll label={t('zones')}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('zone')}</Table.Th>
-                    <Table.Th>{t('network')}</Table.Th>
-                    <Table.Th>{t('bridge')}</Table.Th>
+            <ListTable label={t('zones')} heads={[t('zone'), t('network'), t('bridge')]}>
+              <Table.Tbody>
+                {seen.zones.map((zone) => (
+                  <Table.Tr key={zone.name}>
+                    <Table.Td>{zone.name}</Table.Td>
+                    <Table.Td>{zone.cidr}</Table.Td>
+                    <Table.Td>
+                      {zone.bridge}
+                      {zone.vlan ? ` · VLAN ${zone.vlan}` : ''}
+                    </Table.Td>
                   </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {seen.zones.map((zone) => (
-                    <Table.Tr key={zone.name}>
-                      <Table.Td>{zone.name}</Table.Td>
-                      <Table.Td>{zone.cidr}</Table.Td>
-                      <Table.Td>
-                        {zone.bridge}
-                        {zone.vlan ? ` · VLAN ${zone.vlan}` : ''}
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Scroll>
+                ))}
+              </Table.Tbody>
+            </ListTable>
           </Section>
           <DomainSection key={seen.domain} site={seen} />
           <Doctor site={seen.name} />
@@ -87,62 +79,45 @@ function Substrate({ site, substrate }: { site: string; substrate: Dto<'Substrat
       {substrate.presented ? <Repin site={site} substrate={substrate} /> : null}
       {substrate.error && !substrate.presented ? (
         <Alert color="red">
-          <ForeignText>{substrate.error}</ForeignText>
+          <Said>{substrate.error}</Said>
         </Alert>
       ) : null}
       {substrate.nodes.length > 0 ? (
-        <Scroll label={substrate.name}>
-          <Table>
-            <Table.Caption className="visually-hidden">{t('nodes')}</Table.Caption>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('node')}</Table.Th>
-                <Table.Th>{t('processors')}</Table.Th>
-                <Table.Th>{t('memory')}</Table.Th>
+        <ListTable label={substrate.name} heads={[t('node'), t('processors'), t('memory')]} caption={t('nodes')}>
+          <Table.Tbody>
+            {substrate.nodes.map((node) => (
+              <Table.Tr key={node.name}>
+                <Table.Td>
+                  {node.name} {node.online ? '' : `(${t('offline')})`}
+                </Table.Td>
+                <Table.Td>{formatNumber(node.cpus)}</Table.Td>
+                <Table.Td>
+                  <Room free={node.freeMemoryMiB * MIB} total={node.memoryMiB * MIB} />
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {substrate.nodes.map((node) => (
-                <Table.Tr key={node.name}>
-                  <Table.Td>
-                    {node.name} {node.online ? '' : `(${t('offline')})`}
-                  </Table.Td>
-                  <Table.Td>{formatNumber(node.cpus)}</Table.Td>
-                  <Table.Td>
-                    <Room free={node.freeMemoryMiB * MIB} total={node.memoryMiB * MIB} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       ) : null}
       {substrate.storages.length > 0 ? (
-        <Scroll label={substrate.name}>
-          <Table>
-            <Table.Caption className="visually-hidden">{t('storages')}</Table.Caption>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('storage')}</Table.Th>
-                <Table.Th>{t('node')}</Table.Th>
-                <Table.Th>{t('room')}</Table.Th>
-                <Table.Th>{t('content')}</Table.Th>
+        <ListTable
+          label={substrate.name}
+          heads={[t('storage'), t('node'), t('room'), t('content')]}
+          caption={t('storages')}
+        >
+          <Table.Tbody>
+            {substrate.storages.map((storage) => (
+              <Table.Tr key={`${storage.name} ${storage.node ?? ''}`}>
+                <Table.Td>{storage.name}</Table.Td>
+                <Table.Td>{storage.node ?? t('shared')}</Table.Td>
+                <Table.Td>
+                  <Room free={storage.freeGiB * GIB} total={storage.totalGiB * GIB} />
+                </Table.Td>
+                <Table.Td>{storage.content.join(', ')}</Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {substrate.storages.map((storage) => (
-                <Table.Tr key={`${storage.name} ${storage.node ?? ''}`}>
-                  <Table.Td>{storage.name}</Table.Td>
-                  <Table.Td>{storage.node ?? t('shared')}</Table.Td>
-                  <Table.Td>
-                    <Room free={storage.freeGiB * GIB} total={storage.totalGiB * GIB} />
-                  </Table.Td>
-                  <Table.Td>{storage.content.join(', ')}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+            ))}
+          </Table.Tbody>
+        </ListTable>
       ) : null}
     </Section>
   );

@@ -8,6 +8,7 @@ import { CodeBlock } from '../../components/code-block.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { formatTime } from '../../components/formats.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { useSaid } from '../../components/said.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { useCheckNow, useChecks } from './use-stack.js';
@@ -15,6 +16,7 @@ import { useCheckNow, useChecks } from './use-stack.js';
 /** Does it work for a user? What the modules' own checks said, newest first. */
 export function Checks({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { t } = useTranslation('stacks');
+  const said = useSaid();
   const { data: session } = useSession();
   const { id, site } = seen.stack;
   const checks = useChecks(id);
@@ -71,7 +73,9 @@ export function Checks({ seen }: { seen: Dto<'StackDetailDto'> }) {
                             {t(entry.healthy ? 'shell:state.healthy' : 'shell:state.failing')}
                           </Badge>
                           {entry.healthy ? null : (
-                            <CodeBlock>{[entry.error ?? '', ...entry.tail].filter(Boolean).join('\n')}</CodeBlock>
+                            <CodeBlock>
+                              {[said(entry.error ?? '').text, ...entry.tail].filter(Boolean).join('\n')}
+                            </CodeBlock>
                           )}
                         </Stack>
                       </Table.Td>

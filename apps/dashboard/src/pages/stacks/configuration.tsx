@@ -11,6 +11,7 @@ import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { cleanText } from '../../components/clean-text.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { saidOfFields } from '../../components/said.js';
 import type { FieldSchema } from '../../components/schema-check.js';
 import { SchemaFields } from '../../components/schema-fields.js';
 import { Section } from '../../components/section.js';
@@ -100,7 +101,7 @@ function Form({ data }: { data: Dto<'StackConfigurationDto'> }) {
             <SchemaFields
               fields={fields(data.parameters)}
               values={now(data.parameters, parameters)}
-              errors={problem?.fields ?? {}}
+              errors={saidOfFields(problem)}
               onChange={(name, value) => setParameters((before) => ({ ...before, [name]: value }))}
             />
           </Section>

@@ -7,9 +7,10 @@ import { every } from '../../api/query-client.js';
 import { may, useSession } from '../../api/session.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
-import { ForeignText } from '../../components/foreign-text.js';
+import cards from '../../components/cards.module.css';
 import { formatBytes, formatNumber, formatPercent } from '../../components/formats.js';
-import { Scroll } from '../../components/scroll.js';
+import { ListTable } from '../../components/list-table.js';
+import { Said } from '../../components/said.js';
 import { Section } from '../../components/section.js';
 import { colourOf, TimeChart } from '../../components/time-chart.js';
 import { DriftPanel } from './drift.js';
@@ -38,68 +39,68 @@ export function Guests({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { data: session } = useSession();
   const allowed = seen.stack.state === 'present' && may(session?.account, 'operator', seen.stack.site);
   const error = live.data?.find((guest) => guest.error)?.error;
+  if (all.length === 0) return <Text c="dimmed">{t('noGuests')}</Text>;
   return (
     <Stack gap="xl">
       {error ? (
         <Alert color="red" title={t('notAnswering')}>
-          <ForeignText>{error}</ForeignText>
+          <Said>{error}</Said>
         </Alert>
       ) : null}
       <DriftPanel stack={seen.stack} guests={live.data ?? []} allowed={allowed} />
       <Section title={t('guests')}>
-        <Scroll label={t('guests')}>
-          <Table data-guests>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('guest')}</Table.Th>
-                <Table.Th>{t('state')}</Table.Th>
-                <Table.Th>{t('address')}</Table.Th>
-                <Table.Th>{t('where')}</Table.Th>
-                <Table.Th>{t('size')}</Table.Th>
-                {allowed ? <Table.Th>{t('change.action')}</Table.Th> : null}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {all.map((guest) => {
-                const now = find(guest.instance, guest.name);
-                return (
-                  <Table.Tr key={`${guest.instance} ${guest.name}`}>
+        <ListTable
+          label={t('guests')}
+          heads={[
+            t('guest'),
+            t('state'),
+            t('address'),
+            t('where'),
+            t('size'),
+            ...(allowed ? [t('change.action')] : []),
+          ]}
+          data-guests
+        >
+          <Table.Tbody>
+            {all.map((guest) => {
+              const now = find(guest.instance, guest.name);
+              return (
+                <Table.Tr key={`${guest.instance} ${guest.name}`}>
+                  <Table.Td>
+                    {guest.instance}.{guest.name}
+                  </Table.Td>
+                  <Table.Td>
+                    {now ? (
+                      <Badge color={COLOURS[now.status]} variant="light" tt="none" radius="sm">
+                        {t(`status.${now.status}`)}
+                      </Badge>
+                    ) : (
+                      '…'
+                    )}
+                  </Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
+                    {guest.address} ({guest.zone})
+                  </Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
+                    {now?.node ?? guest.node} · {now?.vmid ?? guest.vmid}
+                  </Table.Td>
+                  <Table.Td className={cards['line'] ?? ''}>
+                    {t('sizeLine', {
+                      cpus: formatNumber(guest.cpus),
+                      memory: formatBytes(guest.memoryMiB * MIB),
+                      disk: formatBytes(guest.diskGiB * GIB),
+                    })}
+                  </Table.Td>
+                  {allowed ? (
                     <Table.Td>
-                      {guest.instance}.{guest.name}
+                      <GuestChange stack={seen.stack} instance={guest.instance} guest={guest} />
                     </Table.Td>
-                    <Table.Td>
-                      {now ? (
-                        <Badge color={COLOURS[now.status]} variant="light" tt="none" radius="sm">
-                          {t(`status.${now.status}`)}
-                        </Badge>
-                      ) : (
-                        '…'
-                      )}
-                    </Table.Td>
-                    <Table.Td>
-                      {guest.address} ({guest.zone})
-                    </Table.Td>
-                    <Table.Td>
-                      {now?.node ?? guest.node} · {now?.vmid ?? guest.vmid}
-                    </Table.Td>
-                    <Table.Td>
-                      {t('sizeLine', {
-                        cpus: formatNumber(guest.cpus),
-                        memory: formatBytes(guest.memoryMiB * MIB),
-                        disk: formatBytes(guest.diskGiB * GIB),
-                      })}
-                    </Table.Td>
-                    {allowed ? (
-                      <Table.Td>
-                        <GuestChange stack={seen.stack} instance={guest.instance} guest={guest} />
-                      </Table.Td>
-                    ) : null}
-                  </Table.Tr>
-                );
-              })}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+                  ) : null}
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </ListTable>
       </Section>
       <Figures id={seen.stack.id} />
     </Stack>
@@ -159,42 +160,35 @@ function Charts({ all }: { all: readonly Dto<'GuestFiguresDto'>[] }) {
           <TimeChart label={t(`measure.${key}`)} series={series} format={format} />
         </Stack>
       ))}
-      <Scroll label={t('figures')}>
-        <Table>
-          <Table.Caption className="visually-hidden">{t('figures')}</Table.Caption>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('guest')}</Table.Th>
-              {MEASURES.map(({ key }) => (
-                <Table.Th key={key}>{t(`measure.${key}`)}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {all.map(({ instance, guest, points }, at) => {
-              const newest = points.at(-1);
-              return (
-                <Table.Tr key={`${instance} ${guest}`}>
-                  <Table.Td>
-                    <ColorSwatch
-                      color={colourOf(at)}
-                      size={12}
-                      withShadow={false}
-                      display="inline-block"
-                      mr={8}
-                      aria-hidden
-                    />
-                    {instance}.{guest}
-                  </Table.Td>
-                  {MEASURES.map(({ key, of, format }) => (
-                    <Table.Td key={key}>{newest ? format(of(newest)) : '–'}</Table.Td>
-                  ))}
-                </Table.Tr>
-              );
-            })}
-          </Table.Tbody>
-        </Table>
-      </Scroll>
+      <ListTable
+        label={t('figures')}
+        heads={[t('guest'), ...MEASURES.map(({ key }) => t(`measure.${key}`))]}
+        caption={t('figures')}
+      >
+        <Table.Tbody>
+          {all.map(({ instance, guest, points }, at) => {
+            const newest = points.at(-1);
+            return (
+              <Table.Tr key={`${instance} ${guest}`}>
+                <Table.Td>
+                  <ColorSwatch
+                    color={colourOf(at)}
+                    size={12}
+                    withShadow={false}
+                    display="inline-block"
+                    mr={8}
+                    aria-hidden
+                  />
+                  {instance}.{guest}
+                </Table.Td>
+                {MEASURES.map(({ key, of, format }) => (
+                  <Table.Td key={key}>{newest ? format(of(newest)) : '–'}</Table.Td>
+                ))}
+              </Table.Tr>
+            );
+          })}
+        </Table.Tbody>
+      </ListTable>
     </Stack>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Code, Group, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Button, Code, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -8,8 +8,8 @@ import type { Dto } from '../../api/types.js';
 import { paths } from '../../app/paths.js';
 import cards from '../../components/cards.module.css';
 import { ForeignText } from '../../components/foreign-text.js';
+import { ListTable } from '../../components/list-table.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { StateBadge } from '../../components/state-badge.js';
 import { Topology } from './topology.js';
@@ -26,7 +26,9 @@ export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: 
         <Group gap="xs">
           <Text size="sm">{t('lastRun')}</Text>
           <StateBadge state={latestRun.state} size="sm" />
-          <Link to={paths.run(latestRun.id)}>{t('showRun')}</Link>
+          <Anchor component={Link} to={paths.run(latestRun.id)} size="sm">
+            {t('showRun')}
+          </Anchor>
         </Group>
       ) : null}
       <Section title={t('apps')}>
@@ -93,30 +95,19 @@ function Versions({ seen }: { seen: Dto<'StackDetailDto'> }) {
   const { t } = useTranslation('stacks');
   return (
     <Section title={t('versions')}>
-      <Scroll label={t('versions')}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('instance')}</Table.Th>
-              <Table.Th>{t('module')}</Table.Th>
-              <Table.Th>{t('version')}</Table.Th>
-              <Table.Th>{t('appVersion')}</Table.Th>
-              <Table.Th>{t('newest')}</Table.Th>
+      <ListTable label={t('versions')} heads={[t('instance'), t('module'), t('version'), t('appVersion'), t('newest')]}>
+        <Table.Tbody>
+          {seen.instances.map((instance) => (
+            <Table.Tr key={instance.name}>
+              <Table.Td>{instance.name}</Table.Td>
+              <Table.Td>{instance.module}</Table.Td>
+              <Table.Td>{instance.version}</Table.Td>
+              <Table.Td>{instance.appVersion}</Table.Td>
+              <Table.Td>{instance.newestVersion ?? ''}</Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {seen.instances.map((instance) => (
-              <Table.Tr key={instance.name}>
-                <Table.Td>{instance.name}</Table.Td>
-                <Table.Td>{instance.module}</Table.Td>
-                <Table.Td>{instance.version}</Table.Td>
-                <Table.Td>{instance.appVersion}</Table.Td>
-                <Table.Td>{instance.newestVersion ?? ''}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scroll>
+          ))}
+        </Table.Tbody>
+      </ListTable>
     </Section>
   );
 }

@@ -5,8 +5,8 @@ import { api, ask } from '../../api/client.js';
 import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { Answer } from '../../components/answer.js';
+import { ListTable } from '../../components/list-table.js';
 import { ProblemCard } from '../../components/problem-card.js';
-import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { usePlan } from '../install/plan-request.js';
 import { stackKey } from './use-stack.js';
@@ -31,50 +31,44 @@ export function Secrets({ seen }: { seen: Dto<'StackDetailDto'> }) {
           all.length === 0 ? (
             <Text c="dimmed">{t('secrets.none')}</Text>
           ) : (
-            <Scroll label={t('secrets.title')}>
-              <Table maw={900}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('instance')}</Table.Th>
-                    <Table.Th>{t('secrets.name')}</Table.Th>
-                    <Table.Th>{t('secrets.value')}</Table.Th>
-                    <Table.Th>{t('change.action')}</Table.Th>
+            <ListTable
+              label={t('secrets.title')}
+              heads={[t('instance'), t('secrets.name'), t('secrets.value'), t('change.action')]}
+              maw={900}
+            >
+              <Table.Tbody>
+                {all.map((secret) => (
+                  <Table.Tr key={`${secret.instance} ${secret.name}`}>
+                    <Table.Td>{secret.instance}</Table.Td>
+                    <Table.Td>{secret.name}</Table.Td>
+                    <Table.Td>
+                      {secret.interface ? (
+                        <Text size="sm" c="dimmed">
+                          {t('secrets.shared', { interface: secret.interface })}
+                        </Text>
+                      ) : (
+                        <Value id={id} secret={secret} />
+                      )}
+                    </Table.Td>
+                    <Table.Td>
+                      <Button
+                        size="compact-xs"
+                        variant="default"
+                        disabled={state === 'removed'}
+                        loading={plan.isPending && plan.variables.rotate?.[0] === `${secret.instance}.${secret.name}`}
+                        onClick={() => plan.mutate({ site, stack, rotate: [`${secret.instance}.${secret.name}`] })}
+                      >
+                        {t('secrets.rotate')}
+                        <span className="visually-hidden">
+                          {' '}
+                          {secret.instance} {secret.name}
+                        </span>
+                      </Button>
+                    </Table.Td>
                   </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {all.map((secret) => (
-                    <Table.Tr key={`${secret.instance} ${secret.name}`}>
-                      <Table.Td>{secret.instance}</Table.Td>
-                      <Table.Td>{secret.name}</Table.Td>
-                      <Table.Td>
-                        {secret.interface ? (
-                          <Text size="sm" c="dimmed">
-                            {t('secrets.shared', { interface: secret.interface })}
-                          </Text>
-                        ) : (
-                          <Value id={id} secret={secret} />
-                        )}
-                      </Table.Td>
-                      <Table.Td>
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          disabled={state === 'removed'}
-                          loading={plan.isPending && plan.variables.rotate?.[0] === `${secret.instance}.${secret.name}`}
-                          onClick={() => plan.mutate({ site, stack, rotate: [`${secret.instance}.${secret.name}`] })}
-                        >
-                          {t('secrets.rotate')}
-                          <span className="visually-hidden">
-                            {' '}
-                            {secret.instance} {secret.name}
-                          </span>
-                        </Button>
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Scroll>
+                ))}
+              </Table.Tbody>
+            </ListTable>
           )
         }
       </Answer>

@@ -5,6 +5,8 @@ import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
 import { Page as Frame } from '../../components/page.js';
+import { PagePlaceholder } from '../../components/placeholder.js';
+import { TabList } from '../../components/tab-list.js';
 import { Checks } from './checks.js';
 import { Configuration } from './configuration.js';
 import { Guests } from './guests.js';
@@ -23,10 +25,11 @@ export function Page() {
   const { data: session } = useSession();
   const stack = useStack(id);
   return (
-    <Answer of={stack}>
+    <Answer of={stack} placeholder={<PagePlaceholder />}>
       {(seen) => {
         const admin = may(session?.account, 'admin', seen.stack.site);
         const shown = TABS.filter((name) => name !== 'secrets' || admin);
+        const open = shown.find((name) => name === tab) ?? 'overview';
         return (
           <Frame
             title={seen.stack.name}
@@ -37,19 +40,13 @@ export function Page() {
             })}
           >
             <Tabs
-              value={shown.find((name) => name === tab) ?? 'overview'}
+              value={open}
               onChange={(value) =>
                 void navigate(paths.stack(id, value === 'overview' ? undefined : (value ?? undefined)))
               }
               keepMounted={false}
             >
-              <Tabs.List mb="lg">
-                {shown.map((name) => (
-                  <Tabs.Tab key={name} value={name}>
-                    {t(`tab.${name}`)}
-                  </Tabs.Tab>
-                ))}
-              </Tabs.List>
+              <TabList names={shown} open={open} labelOf={(name) => t(`tab.${name}`)} />
               <Tabs.Panel value="overview">
                 <Overview seen={seen} admin={admin} />
               </Tabs.Panel>

@@ -10,6 +10,7 @@ import cards from '../../components/cards.module.css';
 import { EmptyState } from '../../components/empty-state.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { Page as Frame } from '../../components/page.js';
+import { CardsShape, Placeholder } from '../../components/placeholder.js';
 import { StateBadge } from '../../components/state-badge.js';
 
 /** What is installed, with its health. */
@@ -22,7 +23,14 @@ export function Page() {
   });
   return (
     <Frame title={t('title')} about={t('about')}>
-      <Answer of={overview}>
+      <Answer
+        of={overview}
+        placeholder={
+          <Placeholder>
+            <CardsShape count={3} lines={1} />
+          </Placeholder>
+        }
+      >
         {({ stacks }) =>
           stacks.length === 0 ? (
             <EmptyState

@@ -5,6 +5,7 @@ import type { Dto } from '../../api/types.js';
 import { ForeignText } from '../../components/foreign-text.js';
 import { graphFits, LayerGraph, type LayerNode } from '../../components/layer-graph.js';
 import { layersOf } from '../../components/layers.js';
+import { ListTable } from '../../components/list-table.js';
 import { Scroll } from '../../components/scroll.js';
 import { Section } from '../../components/section.js';
 import { useGuests } from './use-stack.js';
@@ -17,6 +18,7 @@ const VIEWS: readonly View[] = ['bindings', 'places', 'table'];
 export function Topology({ seen }: { seen: Seen }) {
   const { t } = useTranslation('stacks');
   const [view, setView] = useState<View>(() => (graphFits() ? 'bindings' : 'table'));
+  const placed = seen.instances.some(({ guests }) => guests.length > 0);
   return (
     <Section title={t('topology')}>
       <Scroll label={t('topology')}>
@@ -25,7 +27,10 @@ export function Topology({ seen }: { seen: Seen }) {
           aria-label={t('topology')}
           value={view}
           onChange={(value) => setView(value as View)}
-          data={VIEWS.map((value) => ({ value, label: t(`view.${value}`) }))}
+          data={VIEWS.filter((value) => value !== 'places' || placed).map((value) => ({
+            value,
+            label: t(`view.${value}`),
+          }))}
         />
       </Scroll>
       {view === 'bindings' ? <Bindings seen={seen} /> : null}
@@ -107,36 +112,27 @@ function Places({ seen }: { seen: Seen }) {
 function Parts({ seen }: { seen: Seen }) {
   const { t } = useTranslation('stacks');
   return (
-    <Scroll surface label={t('topology')}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('instance')}</Table.Th>
-            <Table.Th>{t('guest')}</Table.Th>
-            <Table.Th>{t('zone')}</Table.Th>
-            <Table.Th>{t('where')}</Table.Th>
-            <Table.Th>{t('needs')}</Table.Th>
+    <ListTable surface label={t('topology')} heads={[t('instance'), t('guest'), t('zone'), t('where'), t('needs')]}>
+      <Table.Tbody>
+        {seen.instances.map((instance) => (
+          <Table.Tr key={instance.name}>
+            <Table.Td>{instance.name}</Table.Td>
+            <Table.Td>
+              {instance.guests.map((guest) => `${guest.hostname} ${guest.address}`).join(', ') || '–'}
+            </Table.Td>
+            <Table.Td>{[...new Set(instance.guests.map((guest) => guest.zone))].join(', ') || '–'}</Table.Td>
+            <Table.Td>{instance.guests.map((guest) => `${guest.node} · ${guest.vmid}`).join(', ') || '–'}</Table.Td>
+            <Table.Td>
+              <ForeignText>
+                {seen.bindings
+                  .filter((binding) => binding.consumer === instance.name)
+                  .map((binding) => `${binding.provider} (${binding.interface})`)
+                  .join(', ') || '–'}
+              </ForeignText>
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {seen.instances.map((instance) => (
-            <Table.Tr key={instance.name}>
-              <Table.Td>{instance.name}</Table.Td>
-              <Table.Td>{instance.guests.map((guest) => `${guest.hostname} ${guest.address}`).join(', ')}</Table.Td>
-              <Table.Td>{[...new Set(instance.guests.map((guest) => guest.zone))].join(', ')}</Table.Td>
-              <Table.Td>{instance.guests.map((guest) => `${guest.node} · ${guest.vmid}`).join(', ')}</Table.Td>
-              <Table.Td>
-                <ForeignText>
-                  {seen.bindings
-                    .filter((binding) => binding.consumer === instance.name)
-                    .map((binding) => `${binding.provider} (${binding.interface})`)
-                    .join(', ') || '–'}
-                </ForeignText>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scroll>
+        ))}
+      </Table.Tbody>
+    </ListTable>
   );
 }

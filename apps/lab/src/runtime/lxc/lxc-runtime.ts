@@ -1,6 +1,7 @@
 /** The runtime with real guests: puts disk, switch, image, proxy and guests together behind the port. */
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   ExecResult, GuestConsole, GuestDefinition, GuestFirewall, GuestNic, GuestRuntime, GuestUsage, LabNetwork, RuntimeVolume,
 } from '../guest-runtime.port.js'; // biome-ignore format: one block reads better
@@ -159,15 +160,17 @@ export class LxcRuntime implements GuestRuntime {
   }
 
   async usage(vmid: number): Promise<GuestUsage> {
-    const record = await this.guests.running(vmid);
-    const disk = record ? await this.volumes.usage(record.definition.root) : 0;
-    if (!record) return idleUsage(disk);
-    try {
-      return await this.meter.read(record, this.guests.cgroups(vmid), disk);
-    } catch (cause) {
-      // It ended between two reads.
-      if (await this.guests.running(vmid)) throw cause;
-      return idleUsage(disk);
+    for (let tries = 1; ; tries += 1) {
+      const record = await this.guests.running(vmid);
+      if (!record) return idleUsage(0);
+      try {
+        const disk = await this.volumes.usage(record.definition.root);
+        return await this.meter.read(record, this.guests.cgroups(vmid), disk);
+      } catch (cause) {
+        // It is just ending, or was started anew between two reads.
+        if (tries === USAGE_TRIES) throw cause;
+        await sleep(USAGE_PAUSE_MS);
+      }
     }
   }
 
@@ -286,6 +289,10 @@ export class LxcRuntime implements GuestRuntime {
     this.proxyUrl = `http://${this.names.hostAddress}:${port}`;
   }
 }
+
+/** How often a guest that changes under the reader is looked at, and how long after each other. */
+const USAGE_TRIES = 10;
+const USAGE_PAUSE_MS = 20;
 
 interface SavedFirewall {
   readonly vmid: number;

@@ -180,11 +180,13 @@ function reportUnmapped(
   substrate: string,
   zone: Zone | undefined,
 ): void {
-  const what = zone === undefined ? `zone ${template.zone}` : `image ${template.image} for a ${template.kind}`;
   report(draft, 'error', {
     code: 'site.unmapped',
     subject: guest.key,
-    message: `The guest needs ${what}, which the site does not define${zone === undefined ? '' : ` on ${substrate}`}.`,
+    message:
+      zone === undefined
+        ? `The guest needs zone ${template.zone}, which the site does not define.`
+        : `The guest needs image ${template.image} for a ${template.kind}, which the site does not define on ${substrate}.`,
     remedy:
       zone === undefined
         ? `Add zones.${template.zone} to the site.`

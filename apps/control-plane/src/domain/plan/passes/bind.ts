@@ -165,7 +165,7 @@ function select(
     return undefined;
   }
   if (candidates.length === 0) {
-    unsatisfied(draft, subject, requirement, `${named ?? 'nobody'} does not provide it`);
+    unsatisfied(draft, subject, requirement, named ? `${named} does not provide it` : 'nobody provides it');
     return undefined;
   }
   report(draft, 'error', {

@@ -2,8 +2,10 @@
 import { aclHandlers } from './access/acl-handlers.js';
 import { realmHandlers } from './access/realm-handlers.js';
 import { sessionHandlers } from './access/session-handlers.js';
+import { tfaHandlers } from './access/tfa-handlers.js';
 import { tokenHandlers } from './access/token-handlers.js';
 import { userHandlers } from './access/user-handlers.js';
+import { acmeHandlers } from './cluster/acme-handlers.js';
 import { clusterHandlers } from './cluster/cluster-handlers.js';
 import { logHandlers } from './cluster/cluster-log.js';
 import { defaultHandlers } from './cluster/default-handlers.js';
@@ -12,6 +14,7 @@ import { haHandlers } from './cluster/ha.js';
 import { haStatusHandlers } from './cluster/ha-status.js';
 import { poolHandlers } from './cluster/pool-handlers.js';
 import { sdnHandlers } from './cluster/sdn-handlers.js';
+import { metricsExportHandlers } from './figures/metrics-export.js';
 import { rrdHandlers } from './figures/rrd-handlers.js';
 import { bulkHandlers } from './guests/bulk-handlers.js';
 import { configHandlers } from './guests/config-handlers.js';
@@ -28,9 +31,16 @@ import { vzdumpInfoHandlers } from './guests/vzdump-info.js';
 import type { Handlers } from './http/call.js';
 import { indexHandlers } from './http/index-handlers.js';
 import { backupJobHandlers } from './jobs/backup-job-handlers.js';
+import { realmSyncHandlers } from './jobs/realm-sync-handlers.js';
+import { replicationHandlers } from './jobs/replication-handlers.js';
 import { containerHandlers } from './lxc/container-handlers.js';
+import { aptRepositoryHandlers } from './nodes/apt-repositories.js';
+import { certificateHandlers } from './nodes/certificate-handlers.js';
 import { networkHandlers } from './nodes/network-handlers.js';
+import { nodeConfigHandlers } from './nodes/node-config.js';
 import { nodeHandlers } from './nodes/node-handlers.js';
+import { nodeLogHandlers } from './nodes/node-log.js';
+import { subscriptionHandlers } from './nodes/subscription-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
 import { monitorHandlers } from './qemu/monitor-handlers.js';
@@ -45,10 +55,12 @@ export const HANDLERS: Handlers = {
   ...sessionHandlers,
   ...userHandlers,
   ...tokenHandlers,
+  ...tfaHandlers,
   ...aclHandlers,
   ...realmHandlers,
   ...indexHandlers,
   ...clusterHandlers,
+  ...acmeHandlers,
   ...defaultHandlers,
   ...logHandlers,
   ...firewallHandlers,
@@ -56,8 +68,13 @@ export const HANDLERS: Handlers = {
   ...haStatusHandlers,
   ...poolHandlers,
   ...nodeHandlers,
+  ...nodeConfigHandlers,
+  ...certificateHandlers,
+  ...aptRepositoryHandlers,
+  ...subscriptionHandlers,
   ...networkHandlers,
   ...systemHandlers,
+  ...nodeLogHandlers,
   ...taskHandlers,
   ...storageHandlers,
   ...contentHandlers,
@@ -73,6 +90,8 @@ export const HANDLERS: Handlers = {
   ...cloneHandlers,
   ...consoleHandlers,
   ...backupJobHandlers,
+  ...replicationHandlers,
+  ...realmSyncHandlers,
   ...vzdumpHandlers,
   ...vzdumpInfoHandlers,
   ...migrateHandlers,
@@ -82,4 +101,5 @@ export const HANDLERS: Handlers = {
   ...agentHandlers,
   ...monitorHandlers,
   ...rrdHandlers,
+  ...metricsExportHandlers,
 };

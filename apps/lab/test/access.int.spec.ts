@@ -232,6 +232,73 @@ describe('access to a lab', () => {
     );
   });
 
+  it('takes the rights on a guest or a storage away with it, and it out of its pool', async () => {
+    await test.root.run('POST', '/nodes/lab1/qemu', { vmid: 190 });
+    await test.root.data('POST', '/storage', { storage: 'gone', type: 'dir', path: '/srv/gone' });
+    await test.root.data('POST', '/pools', { poolid: 'leavers' });
+    await test.root.data('PUT', '/pools/leavers', { vms: 190, storage: 'gone' });
+    for (const path of ['/vms/190', '/storage/gone'])
+      await test.root.data('PUT', '/access/acl', { path, roles: 'PVEAuditor', users: 'op@pve' });
+    const paths = async () =>
+      ((await test.root.data('GET', '/access/acl')) as { path: string }[]).map((one) => one.path);
+    expect(await paths()).toEqual(expect.arrayContaining(['/vms/190', '/storage/gone']));
+    // With or without `purge`: a new guest of this number starts without them.
+    await test.root.run('DELETE', '/nodes/lab1/qemu/190');
+    await test.root.data('DELETE', '/storage/gone');
+    expect((await paths()).filter((path) => path === '/vms/190' || path === '/storage/gone')).toEqual([]);
+    expect((await test.root.data('GET', '/pools/leavers')).members).toEqual([]);
+    await test.root.data('DELETE', '/pools/leavers');
+  });
+
+  it('asks of a realm what its kind needs', async () => {
+    const reason = async (method: string, path: string, form: Record<string, string | number>) =>
+      (await test.root.call(method, `/access/domains${path}`, form)).reason;
+    expect(await reason('POST', '', { realm: 'town', type: 'ldap', server1: 'x.test' })).toBe(
+      "add auth server failed: missing value for required option 'base_dn'",
+    );
+    expect(await reason('POST', '', { realm: 'town', type: 'openid', 'issuer-url': 'https://x.test' })).toBe(
+      "add auth server failed: missing value for required option 'client-id'",
+    );
+    const openid = { realm: 'town', type: 'openid', 'issuer-url': 'https://x.test', 'client-id': 'y' };
+    expect(await reason('POST', '', { ...openid, 'check-connection': 1 })).toBe(
+      "add auth server failed: 'check-connection' parameter can only be set for realms of type 'ldap' or 'ad'",
+    );
+    await test.root.data('POST', '/access/domains', { ...openid, 'username-claim': 'email' });
+    await test.root.data('PUT', '/access/domains/pve', { tfa: 'type=oath,digits=8' });
+    expect(await test.root.data('GET', '/access/domains')).toContainEqual(
+      expect.objectContaining({ realm: 'pve', tfa: 'oath' }),
+    );
+    const sync = async (method: string, form: Record<string, string | number> = {}) => {
+      const { status, body } = await test.root.call(method, '/cluster/jobs/realm-sync/nightly', form);
+      return status === 200 ? body.data : body.message;
+    };
+    expect(await sync('POST', { realm: 'town', schedule: 'daily', scope: 'both' })).toBe(
+      '400 Parameter verification failed.\nrealm: Only LDAP/AD realms can be synced.\n',
+    );
+    const ldap = { realm: 'people', type: 'ldap', server1: 'x.test', base_dn: 'dc=x', user_attr: 'uid' };
+    await test.root.data('POST', '/access/domains', ldap);
+    expect(await sync('POST', { realm: 'people', schedule: 'daily', scope: 'users' })).toBeNull();
+    expect(await sync('PUT', { schedule: 'hourly', delete: 'scope' })).toBe(
+      "unable to delete required option 'scope'\n",
+    );
+    expect(await sync('PUT', { schedule: 'hourly', comment: 'c' })).toBeNull();
+    expect(await sync('PUT', { schedule: 'hourly', enabled: 0, delete: 'comment' })).toBeNull();
+    expect(await sync('GET')).toEqual({
+      type: 'realm-sync',
+      realm: 'people',
+      schedule: 'hourly',
+      scope: 'users',
+      enabled: 0,
+    });
+    expect((await test.root.data('GET', '/cluster/jobs/realm-sync'))[0]['next-run']).toBeGreaterThan(0);
+    expect(await sync('DELETE')).toBeNull();
+    expect(await sync('DELETE')).toBe("400 Parameter verification failed.\nid: No such job 'nightly'\n");
+    // Who has no second factor is no longer let in there.
+    const refused = await test.client().call('POST', '/access/ticket', { username: 'op@pve', password: 'operator1' });
+    expect(refused.status).toBe(401);
+    await test.root.data('PUT', '/access/domains/pve', { delete: 'tfa' });
+  });
+
   it('lets who may modify a guest hand out no more than he has', async () => {
     await test.root.data('POST', '/access/users', { userid: 'owner@pve' });
     await test.root.data('POST', '/access/roles', { roleid: 'Owner', privs: 'VM.Allocate,VM.Audit' });

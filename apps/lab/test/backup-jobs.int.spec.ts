@@ -136,10 +136,18 @@ describe('backup jobs of a lab', () => {
     const refused = async (form: Record<string, string | number>) =>
       (await test.root.call('POST', '/cluster/backup', form)).body.errors;
     expect(await refused({ all: 1 })).toEqual({ schedule: "neither 'starttime' nor 'schedule' were set" });
-    expect(await refused({ schedule: 'daily' })).toEqual({ vmid: 'property is missing' });
-    expect(await refused({ schedule: 'daily', all: 1, vmid: 100 })).toEqual({
-      all: "option conflicts with option 'vmid'",
-    });
+    // What is found under the lock on the jobs comes as text.
+    const message = async (method: string, path: string, form: Record<string, string | number> = {}) => {
+      const { status, body } = await test.root.call(method, `/cluster/backup${path}`, form);
+      return [status, body.message];
+    };
+    const lost = (line: string) => [500, `400 Parameter verification failed.\n${line}\n`];
+    expect(await message('POST', '', { schedule: 'daily' })).toEqual(lost('vmid: property is missing'));
+    expect(await message('POST', '', { schedule: 'daily', all: 1, vmid: 100 })).toEqual(
+      lost("all: option conflicts with option 'vmid'"),
+    );
+    expect(await message('PUT', '/old', { delete: 'nosuch' })).toEqual(lost("delete: unknown option 'nosuch'"));
+    expect(await message('DELETE', '/none')).toEqual(lost("id: No such job 'none'"));
     expect((await refused({ schedule: 'sat 25:00', all: 1 })).schedule).toMatch(
       /^invalid format - invalid calendar event 'sat 25:00' - /,
     );

@@ -176,9 +176,38 @@ describe('a lab of several nodes', () => {
       'delete sdn zone object failed: zone z1 is used by vnet v1',
     );
     expect(await reason('DELETE', '/cluster/sdn/vnets/v1')).toBe(
-      "delete sdn vnet object failed: Can't delete vnet if subnets exists",
+      'delete sdn vnet object failed: 400 Parameter verification failed.',
     );
     expect(await reason('GET', '/cluster/sdn/zones/nosuch')).toBe("sdn 'nosuch' does not exist");
+  });
+
+  it('asks of an SDN zone what its kind needs, and of the vnets in it', async () => {
+    const message = async (path: string, form: Record<string, string | number>) =>
+      (await test.root.call('POST', `/cluster/sdn/${path}`, form)).body.message;
+    const refused = (kind: string, line: string) =>
+      `create sdn ${kind} object failed: 400 Parameter verification failed.\n${line}\n`;
+    expect(await message('zones', { zone: 'tagged', type: 'vlan' })).toBe(
+      "missing value for required option 'bridge'\n",
+    );
+    expect(await message('zones', { zone: 'over', type: 'vxlan' })).toContain(
+      'must have exactly one of peers / fabric',
+    );
+    expect(await message('zones', { zone: 'evpn', type: 'evpn', controller: 'none', 'vrf-vxlan': 1 })).toContain(
+      "create sdn zone object failed: controller none don't exist",
+    );
+    await test.root.data('POST', '/cluster/sdn/zones', { zone: 'tagged', type: 'vlan', bridge: 'vmbr0' });
+    await test.root.data('POST', '/cluster/sdn/zones', { zone: 'plain', type: 'simple' });
+    expect(await message('vnets', { vnet: 't1', zone: 'tagged' })).toBe(refused('vnet', 'tag: missing vlan tag'));
+    await test.root.data('POST', '/cluster/sdn/vnets', { vnet: 't1', zone: 'tagged', tag: 5 });
+    expect(await message('vnets', { vnet: 't2', zone: 'tagged', tag: 5 })).toBe(
+      refused('vnet', 'tag: tag 5 already exist in vnet t1'),
+    );
+    expect(await message('vnets', { vnet: 't2', zone: 'plain', tag: 5 })).toBe(
+      refused('vnet', 'tag: vlan tag is not allowed on simple zone'),
+    );
+    expect(await message('vnets/t1/subnets', { subnet: '192.0.2.0/25', type: 'subnet', gateway: '192.0.2.129' })).toBe(
+      refused('subnet', 'gateway: 192.0.2.129 is not in subnet 192.0.2.0/25'),
+    );
   });
 
   it('checks firewall rules as the real one does, and puts a new one on top', async () => {
@@ -224,11 +253,24 @@ describe('a lab of several nodes', () => {
     expect(await reason('DELETE', '/cluster/firewall/groups/nosuch')).toBe("no such security group 'nosuch'");
   });
 
+  it('tells who joins which node to go to, and alone that there is nothing to join', async () => {
+    const join = '/cluster/config/join';
+    expect(await test.root.data('GET', join, { node: 'lab2' })).toMatchObject({ preferred_node: 'lab2' });
+    expect(await reason('GET', join, { node: 'lab9' })).toBe("unknown node 'lab9'");
+    const alone = await openTestLab({ nodes: ['lab1'] });
+    const { status, body } = await alone.root.call('GET', join);
+    expect([status, body.message]).toEqual([424, 'node is not in a cluster, no join info available!']);
+    expect(await alone.root.data('GET', '/cluster/config/totem')).toBeNull();
+    expect(await alone.root.data('GET', '/cluster/config/nodes')).toEqual([]);
+    await alone.close();
+  });
+
   it('keeps the options of the datacenter, property strings taken apart, and lists tags in use', async () => {
     await test.root.data('PUT', '/cluster/options', {
       migration: 'type=insecure,network=192.0.2.0/24',
       'next-id': 'lower=500,upper=600',
       'registered-tags': 'web;prod',
+      max_workers: 4,
       description: 'all of it',
     });
     expect(await test.root.data('GET', '/cluster/options')).toEqual({
@@ -236,6 +278,7 @@ describe('a lab of several nodes', () => {
       migration: { type: 'insecure', network: '192.0.2.0/24' },
       'next-id': { lower: '500', upper: '600' },
       'registered-tags': ['web', 'prod'],
+      max_workers: '4',
       description: 'all of it\n',
       'allowed-tags': ['prod', 'web'],
     });
@@ -317,6 +360,10 @@ describe('tasks of a lab', () => {
     expect((await two.call('GET', `/nodes/lab1/tasks/${encodeURIComponent(upid)}/status`)).reason).toBe(
       'Permission check failed (/nodes/lab1, Sys.Audit)',
     );
-    expect((await one.data('GET', '/cluster/tasks')).length).toBe(1);
+    // The list of the whole cluster is for users and auditors.
+    expect(await one.data('GET', '/cluster/tasks')).toEqual([]);
+    expect(await test.root.data('GET', '/cluster/tasks')).toContainEqual(
+      expect.objectContaining({ upid, user: 'op@pve', tokenid: 'one', status: 'OK', saved: '1' }),
+    );
   });
 });

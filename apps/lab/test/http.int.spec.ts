@@ -41,6 +41,15 @@ describe('requests to a lab', () => {
     expect(await refused('PATCH', '/api2/json/version')).toEqual([501, "method 'PATCH' not available", '']);
   });
 
+  it('find at the top what there is', async () => {
+    const { body } = await send('GET', '/api2/json');
+    expect(body.data.map((one: { subdir: string }) => one.subdir)).toEqual([
+      'version', 'cluster', 'nodes', 'storage', 'access', 'pools',
+    ]); // biome-ignore format: one line
+    expect((await send('GET', '/api2/json/')).body).toEqual(body);
+    expect((await send('POST', '/api2/json/')).status).toBe(501);
+  });
+
   it('get the ExtJS form of an answer with 200 and success, without a message where all is well', async () => {
     expect((await send('GET', '/api2/extjs/cluster/nextid')).body).toEqual({ data: '101', success: 1 });
     const refused = await send('GET', '/api2/extjs/nodes/lab1/qemu/999/config');

@@ -50,10 +50,13 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     ['/access/users/eve@pve/token/t1', { comment: 'x' }],
     ['/access/roles', { roleid: 'Mine', privs: 'VM.Audit' }],
     ['/cluster/backup', { id: 'nightly', schedule: 'sat 02:30', all: 1, storage: 'local' }],
+    ['/access/domains', { realm: 'town', type: 'ldap', server1: '192.0.2.1', base_dn: 'dc=town', user_attr: 'uid' }],
+    ['/cluster/jobs/realm-sync/town', { realm: 'town', schedule: 'daily', scope: 'both' }],
+    ['/cluster/replication', { id: '102-0', type: 'local', target: 'lab2' }],
     ['/cluster/ha/resources', { sid: 'vm:100' }],
     ['/cluster/ha/rules', { rule: 'r1', type: 'node-affinity', resources: 'vm:100', nodes: 'lab1:2,lab2' }],
     ['/cluster/sdn/dns', { dns: 'd1', type: 'powerdns', url: 'http://192.0.2.1', key: 'x' }],
-    ['/cluster/sdn/controllers', { controller: 'c1', type: 'bgp', asn: 65000, node: 'lab1' }],
+    ['/cluster/sdn/controllers', { controller: 'c1', type: 'bgp', asn: 65000, node: 'lab1', peers: '192.0.2.9' }],
     ['/cluster/mapping/pci', { id: 'm1', map: 'node=lab1,path=0000:00:02.0,id=8086:1234', description: 'x' }],
     ['/cluster/mapping/usb', { id: 'm1', map: 'node=lab1,id=8086:1234', description: 'x' }],
     ['/cluster/mapping/dir', { id: 'm1', map: 'node=lab1,path=/srv', description: 'x' }],
@@ -104,6 +107,9 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     '/cluster/notifications/matchers/': 'default-matcher',
     '/cluster/mapping/': 'm1',
     '/cluster/metrics/server/': 'graphite1',
+    '/cluster/jobs/realm-sync/': 'town',
+    '/cluster/replication/': '102-0',
+    '/nodes/{node}/replication/': '102-0',
   };
   const NEEDED: Record<string, string> = {
     feature: 'snapshot', timeframe: 'hour', file: '/etc/hostname', type: 'user', schedule: 'daily', action: 'stop', service: 'mon',
@@ -121,7 +127,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     [/\/import-metadata$/, /unable to parse directory volume name/],
     [/^\/access\/tfa\/\{userid\}\/\{id\}$/, /No such tfa entry/],
     // Nobody but root by ticket: the description names no permission at all.
-    [/^\/cluster\/backup-info$|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
+    [/^\/cluster\/backup-info$|acme\/account\/|vnets\/\{vnet\}\/firewall$/, /user != root@pam/],
   ];
 
   /** Fields the description promises and a genuine server does not send (recorded, or read from its source). */
@@ -129,6 +135,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     'has-dbus-vmstate: missing',
     'local_disks[].is_unused: missing',
     '/mapping/usb data[].error: missing',
+    '/jobs/realm-sync data[].enabled: missing',
     '/vzdump/defaults data.fleecing: {"enabled":0} is no string',
     '/vzdump/defaults data.performance: ',
   ];

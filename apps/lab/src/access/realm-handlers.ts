@@ -37,6 +37,21 @@ function keep(lab: Lab, name: string, realm: Realm): void {
   lab.journal.put('realm', name, realm);
 }
 
+/** What a realm of a kind cannot do without. */
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  ad: ['server1', 'domain'],
+  ldap: ['server1', 'base_dn', 'user_attr'],
+  openid: ['issuer-url', 'client-id'],
+};
+const CONNECTED = new Set(['ad', 'ldap']);
+
+function checkConnection(call: Call, type: string, realm: Record<string, ConfigValue>): void {
+  if (call.text('check-connection') === undefined) return;
+  if (!CONNECTED.has(type))
+    throw new Error("'check-connection' parameter can only be set for realms of type 'ldap' or 'ad'");
+  if (call.flag('check-connection')) throw new Error(`unable to connect to LDAP server '${String(realm.server1)}'`);
+}
+
 function create(call: Call): void {
   const name = call.need('realm');
   const type = call.need('type');
@@ -44,23 +59,37 @@ function create(call: Call): void {
   if (name === 'pam' || name === 'pve') throw refuse(`domain '${name}' already exists`);
   if (realms(call.lab)[name]) throw refuse(`domain '${name}' already exists`);
   if (BUILT_IN[type]) throw refuse(`unable to create builtin type '${type}'`);
-  keep(call.lab, name, { ...given(call), type });
+  const entry = given(call);
+  const missing = REQUIRED[type]?.find((key) => entry[key] === undefined);
+  if (missing !== undefined) throw refuse(`missing value for required option '${missing}'`);
+  refusing(refuse, () => checkConnection(call, type, entry));
+  keep(call.lab, name, { ...entry, type });
+}
+
+/** What goes wrong inside is told in the words of what was to be done. */
+function refusing(refuse: (text: string) => Error, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
 }
 
 function update(call: Call): void {
   const name = call.need('realm');
   const refuse = (text: string) => fail(`update auth server failed: ${text}`);
+  const digest = call.text('digest');
+  if (digest && digest !== digestOf(call.lab))
+    throw refuse('detected modified configuration - file changed by other user? Try again.');
   const before = realms(call.lab)[name];
   if (!before) throw refuse(`domain '${name}' does not exist`);
-  const digest = call.text('digest');
-  if (digest !== undefined && digest !== digestOf(call.lab))
-    throw refuse('detected modified configuration - file changed by other user? Try again.');
+  refusing(refuse, () => checkConnection(call, before.type, { ...before, ...given(call) }));
   const entry = given(call);
   const gone = splitList(call.text('delete') ?? '');
   if (Object.keys(entry).length === 0 && gone.length === 0 && call.text('password') === undefined)
     throw refuse('no options specified');
-  const next: Realm = { ...before, ...entry, type: before.type };
-  for (const key of gone) delete next[key];
+  const left = Object.fromEntries(Object.entries(before).filter(([key]) => !gone.includes(key)));
+  const next: Realm = { ...left, ...entry, type: before.type };
   keep(call.lab, name, next);
 }
 
@@ -74,9 +103,10 @@ function sync(call: Call): never {
 
 export const realmHandlers: Handlers = {
   'GET /access/domains': (call) =>
-    Object.entries(realms(call.lab)).map(([realm, { type, comment, default: isDefault }]) => ({
+    Object.entries(realms(call.lab)).map(([realm, { type, comment, default: isDefault, tfa }]) => ({
       realm,
       type,
+      ...(tfa === undefined ? {} : { tfa: /(?:^|,)type=(\w+)/.exec(String(tfa))?.[1] }),
       ...(comment ? { comment } : {}),
       ...(isDefault ? { default: isDefault } : {}),
     })),

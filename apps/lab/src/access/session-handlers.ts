@@ -1,12 +1,14 @@
 /** Tickets, console tickets, own permissions, passwords. */
-import { ApiError, fail, forbidden, parameterError } from '../http/api-error.js';
+import { ApiError, fail, forbidden } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import { splitList } from '../schema/formats.js';
 import { aclTree, normalizeAclPath } from './acl-path.js';
 import { realmOf } from './check-permissions.js';
-import { hashSecret, secretMatches } from './directory.js';
+import { hashSecret } from './directory.js';
 import { realms } from './realm-handlers.js';
+import { passwordFits, reauthenticate } from './reauthenticate.js';
+import { challengeOf, verifyResponse } from './second-factors.js';
 
 const CAPABILITIES: Readonly<Record<string, RegExp>> = {
   vms: /^(VM\.|Permissions\.Modify)/,
@@ -45,14 +47,27 @@ function isEnabled(lab: Lab, userid: string): boolean {
   return user?.enable === 1 && (user.expire === 0 || user.expire > lab.now() / 1000);
 }
 
-function passwordFits(lab: Lab, userid: string, password: string): boolean {
-  const hash = lab.directory.users.get(userid)?.passwordHash;
-  const realm = realms(lab)[userid.slice(userid.lastIndexOf('@') + 1)];
-  return password !== '' && (realm?.type === 'pam' || realm?.type === 'pve') && !!hash && secretMatches(hash, password);
-}
-
 /** One answer to whatever is wrong, so that nobody learns which users there are. */
 const failure = () => new ApiError(401, 'authentication failure\n');
+
+/** Throws where password or second factor is wrong; answers what is still to be asked for. */
+function checkFactors(call: Call, userid: string, password: string): string | undefined {
+  const { lab } = call;
+  const ticket = call.text('tfa-challenge');
+  const otp = call.text('otp');
+  if (ticket !== undefined) {
+    const asked = otp === undefined && lab.tickets.verifyChallenge(userid, ticket);
+    if (!asked || !verifyResponse(lab, userid, password)) throw failure();
+    return undefined;
+  }
+  if (!passwordFits(lab, userid, password)) throw failure();
+  const challenge = challengeOf(lab, userid);
+  if (challenge === undefined && (otp !== undefined || realms(lab)[realmOf(userid)]?.tfa !== undefined))
+    throw failure();
+  if (otp === undefined) return challenge;
+  if (!verifyResponse(lab, userid, otp)) throw failure();
+  return undefined;
+}
 
 function login(call: Call): unknown {
   const { lab } = call;
@@ -62,13 +77,10 @@ function login(call: Call): unknown {
   const password = call.need('password');
   const path = call.text('path');
   const privileges = splitList(call.text('privs') ?? '');
-  const holder = lab.tickets.verify(password);
+  const holder = call.text('tfa-challenge') === undefined ? lab.tickets.verify(password) : undefined;
   // A good ticket is taken for a password: this is how clients renew it. That of root opens every user's door.
   const renewed = holder !== undefined && (holder === userid || (holder === 'root@pam' && !path));
-  if (!renewed) {
-    const second = call.text('otp') ?? call.text('tfa-challenge');
-    if (second !== undefined || !passwordFits(lab, userid, password)) throw failure();
-  }
+  const open = renewed ? undefined : checkFactors(call, userid, password);
   const cap = capabilities(call, userid);
   const mayAudit = userid === 'root@pam' || lab.directory.has(userid, '/', ['Sys.Audit']);
   const cluster = lab.nodes.length > 1 && mayAudit ? { clustername: lab.name } : {};
@@ -77,6 +89,14 @@ function login(call: Call): unknown {
     if (normal === undefined || !lab.directory.has(userid, normal, privileges)) throw failure();
     return { username: userid, cap, ...cluster };
   }
+  if (open !== undefined)
+    return {
+      username: userid,
+      ticket: lab.tickets.issueChallenge(userid, open),
+      CSRFPreventionToken: lab.tickets.csrf(userid),
+      NeedTFA: 1,
+      ...cluster,
+    };
   return {
     username: userid,
     ticket: lab.tickets.issue(userid),
@@ -121,19 +141,9 @@ function ownPermissions(call: Call): unknown {
 
 function setPassword(call: Call): void {
   const { lab, caller } = call;
-  const userid = call.need('userid');
-  const realm = realmOf(userid);
-  const user = lab.directory.users.get(userid);
-  if (!user) throw fail(`no such user ('${userid}')`);
-  if (!caller.isRoot) {
-    if (userid === 'root@pam') throw forbidden();
-    const confirmation = call.text('confirmation-password');
-    if (confirmation === undefined)
-      throw parameterError({ 'confirmation-password': 'password is required to modify user' });
-    if (!passwordFits(lab, caller.userid, confirmation))
-      throw fail(caller.userid.endsWith('@pve') ? 'invalid credentials' : 'Authentication failure');
-    if (caller.id !== userid && realm === 'pam') throw forbidden();
-  }
+  const user = reauthenticate(call, 'confirmation-password');
+  const realm = realmOf(user.userid);
+  if (!caller.isRoot && caller.id !== user.userid && realm === 'pam') throw forbidden();
   const type = realms(lab)[realm]?.type;
   if (type === undefined) throw fail(`auth domain '${realm}' does not exist`);
   if (type !== 'pam' && type !== 'pve') throw fail(`can't set password on auth type '${type}'`);

@@ -52,6 +52,18 @@ export class Tickets {
     return userid;
   }
 
+  /** After a good password, until the second factor is answered: opens nothing by itself. */
+  issueChallenge(userid: string, challenge: string): string {
+    const plain = `PVE:!tfa!${challenge.replaceAll(':', '%3A')}:${hex(this.seconds())}`;
+    return `${plain}::${this.sign(`${plain}:${userid}`, 256)}`;
+  }
+
+  verifyChallenge(userid: string, ticket: string): boolean {
+    const [, plain = '', stamp = '', signature = ''] =
+      /^(PVE:!tfa![^:]*:([0-9A-F]{8}))::([A-Za-z0-9+/=]+)$/.exec(ticket) ?? [];
+    return plain !== '' && equal(signature, this.sign(`${plain}:${userid}`, 256)) && this.isFresh(stamp, LIFETIME);
+  }
+
   csrf(userid: string): string {
     const stamp = hex(this.seconds());
     return `${stamp}:${this.sign(`csrf:${stamp}:${userid}`, 32).replace(/=+$/, '')}`;

@@ -1,11 +1,10 @@
-/** API tokens, and the second factors nobody has in the lab. */
+/** API tokens. */
 import { randomUUID } from 'node:crypto';
-import { ApiError, fail, parameterError } from '../http/api-error.js';
+import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import { realmOf } from './check-permissions.js';
 import { hashSecret, type TokenRecord, type UserRecord } from './directory.js';
-import { realms } from './realm-handlers.js';
 
 export const describeToken = (token: TokenRecord) => ({
   privsep: token.privsep,
@@ -87,20 +86,4 @@ export const tokenHandlers: Handlers = {
     call.lab.directory.saveUser(user);
     call.lab.directory.dropAcl((entry) => entry.type === 'token' && entry.ugid === `${user.userid}!${name}`);
   },
-  'GET /access/tfa': (call) =>
-    [...call.lab.directory.users.keys()]
-      .filter(
-        (userid) => userid === call.caller.userid || call.can('/access/groups', ['User.Modify', 'Sys.Audit'], true),
-      )
-      .map((userid) => ({ userid, entries: [] })),
-  'GET /access/tfa/{userid}': () => [],
-  'GET /access/tfa/{userid}/{id}': (call) => {
-    throw new ApiError(404, `No such tfa entry '${call.need('id')}'`);
-  },
-  'GET /access/users/{userid}/tfa': (call) => {
-    const realm = realmOf(call.need('userid'));
-    if (!realms(call.lab)[realm]) throw fail(`auth domain '${realm}' does not exist`);
-    return call.flag('multiple') ? { user: [] } : {};
-  },
-  'PUT /access/users/{userid}/unlock-tfa': () => 0,
 };

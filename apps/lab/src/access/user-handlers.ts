@@ -5,6 +5,7 @@ import { splitList } from '../schema/formats.js';
 import { realmOf } from './check-permissions.js';
 import { hashSecret, type UserRecord } from './directory.js';
 import { realms } from './realm-handlers.js';
+import { factorsOf, forgetFactors, shownLock } from './second-factors.js';
 import { describeToken } from './token-handlers.js';
 
 const DETAILS = ['comment', 'email', 'firstname', 'lastname', 'keys'] as const;
@@ -68,7 +69,9 @@ function deleteUser(call: Call): void {
   realmOf(userid);
   // Only root by ticket gets here for a user that is not there, and is told nothing.
   if (userid !== 'root@pam') {
-    if (directory.users.has(userid)) directory.deleteUser(userid);
+    if (!directory.users.has(userid)) return;
+    directory.deleteUser(userid);
+    forgetFactors(call.lab, userid);
     return;
   }
   // Root cannot go: he comes back at once, without his tokens.
@@ -111,6 +114,7 @@ function listUsers(call: Call): unknown {
                 tokens.length === 0 ? null : tokens.map(([tokenid, token]) => ({ tokenid, ...describeToken(token) })),
             }
           : {}),
+        ...shownLock(call.lab, factorsOf(call.lab, user.userid)),
       };
     });
 }

@@ -130,24 +130,27 @@ function status(call: Call): unknown {
 
 function clusterTasks(call: Call): unknown {
   const all = call.can('/', ['Sys.Audit']);
-  return call.lab.tasks
-    .list()
-    .filter((record) => all || describeTask(record).owner === call.caller.userid)
-    .slice(0, 25)
-    .map((record) => {
-      const { upid: _u, owner: _o, tokenid, ...task } = { ...describeTask(record), upid: record.upid };
-      return {
-        upid: record.upid,
-        node: task.node,
-        type: task.type,
-        id: task.id,
-        user: task.user,
-        starttime: task.starttime,
-        saved: record.status === undefined ? '0' : '1',
-        ...(tokenid ? { tokenid } : {}),
-        ...(record.status === undefined ? {} : { status: record.status, endtime: record.endtime }),
-      };
-    });
+  return (
+    call.lab.tasks
+      .list()
+      // A token is not its user: without the right to audit it sees nothing here, not even its own.
+      .filter((record) => all || describeTask(record).owner === call.caller.id)
+      .slice(0, 25)
+      .map((record) => {
+        const { tokenid, ...task } = describeTask(record);
+        return {
+          upid: record.upid,
+          node: task.node,
+          type: task.type,
+          id: task.id,
+          user: task.owner,
+          starttime: task.starttime,
+          saved: record.status === undefined ? '0' : '1',
+          ...(tokenid ? { tokenid } : {}),
+          ...(record.status === undefined ? {} : { status: record.status, endtime: record.endtime }),
+        };
+      })
+  );
 }
 
 /** Options that are property strings and come back taken apart. */
@@ -169,7 +172,13 @@ const optionsOf = (call: Call) => Object.fromEntries(call.lab.journal.entries<Va
 
 function readOptions(call: Call): unknown {
   const { parameters } = methodOf('PUT', '/cluster/options');
-  const stored = optionsOf(call);
+  // The file knows no numbers: what is one is told as text.
+  const stored = Object.fromEntries(
+    Object.entries(optionsOf(call)).map(([key, value]) => [
+      key,
+      parameters.get(key)?.type === 'integer' ? String(value) : value,
+    ]),
+  );
   const result: Record<string, unknown> = { mac_prefix: 'BC:24:11', description: '', ...stored };
   for (const key of TAKEN_APART) {
     const property = parameters.get(key);

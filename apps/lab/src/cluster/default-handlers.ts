@@ -33,24 +33,6 @@ const METRICS: Section = {
   show: (id, entry) => ({ ...entry, id, disable: entry.disable ?? 0 }),
 };
 
-const ACME_PLUGINS: Section = {
-  collection: 'acme-plugin',
-  path: '/cluster/acme/plugins',
-  id: 'plugin',
-  words: {
-    exists: (id) => `ACME plugin ID '${id}' already exists`,
-    missing: (id) => `ACME plugin '${id}' not defined`,
-    missingOnUpdate: (id) => `ACME plugin ID '${id}' does not exist`,
-  },
-  builtIn: { standalone: { type: 'standalone' } },
-};
-
-/** One `id` in the path, one `plugin` in the answer. */
-function acmePlugins(): Handlers {
-  const section = sectionHandlers({ ...ACME_PLUGINS, id: 'id', show: (id, entry) => ({ ...entry, plugin: id }) });
-  return section;
-}
-
 const MAIL_TO_ROOT = 'mail-to-root';
 const ENDPOINTS = ['gotify', 'sendmail', 'smtp', 'webhook'] as const;
 const BUILT_IN_ENDPOINT: Readonly<Record<string, Entry>> = {
@@ -110,7 +92,9 @@ const targets = (call: Call) =>
 
 function joinInformation(call: Call): unknown {
   const { lab } = call;
-  if (lab.nodes.length === 1) throw new ApiError(424, 'node is not in a cluster, no join info available!\n');
+  if (lab.nodes.length === 1) throw new ApiError(424, 'node is not in a cluster, no join info available!');
+  const preferred = call.text('node') ?? lab.nodes[0] ?? '';
+  if (!lab.nodes.includes(preferred)) throw fail(`unknown node '${preferred}'`);
   return {
     nodelist: lab.nodes.map((name, index) => ({
       name,
@@ -120,7 +104,7 @@ function joinInformation(call: Call): unknown {
       quorum_votes: '1',
       ring0_addr: `127.0.0.${index + 1}`,
     })),
-    preferred_node: call.text('node') ?? lab.nodes[0],
+    preferred_node: preferred,
     totem: totem(call),
     config_digest: createHash('sha1').update(lab.nodes.join(',')).digest('hex'),
   };
@@ -128,7 +112,7 @@ function joinInformation(call: Call): unknown {
 
 const totem = (call: Call) =>
   call.lab.nodes.length === 1
-    ? {}
+    ? null
     : {
         cluster_name: call.lab.name,
         config_version: String(call.lab.nodes.length),
@@ -164,7 +148,6 @@ export const defaultHandlers: Handlers = {
   ...sectionHandlers(mapping('usb')),
   ...sectionHandlers(mapping('dir')),
   ...sectionHandlers(METRICS),
-  ...acmePlugins(),
   ...Object.assign({}, ...ENDPOINTS.map((type) => sectionHandlers(endpointSection(type)))),
   ...sectionHandlers(MATCHERS),
   'GET /cluster/notifications/targets': targets,
@@ -176,11 +159,6 @@ export const defaultHandlers: Handlers = {
     })),
     ...call.lab.nodes.map((value) => ({ field: 'hostname', value })),
     ...[...call.lab.journal.entries('backup-job')].map(([value]) => ({ field: 'job-id', value })),
-  ],
-  'GET /cluster/acme/account': () => [],
-  'GET /cluster/acme/directories': () => [
-    { name: "Let's Encrypt V2", url: 'https://acme-v02.api.letsencrypt.org/directory' },
-    { name: "Let's Encrypt V2 Staging", url: 'https://acme-staging-v02.api.letsencrypt.org/directory' },
   ],
   'GET /cluster/ceph/status': noCeph('ceph-mon'),
   'GET /cluster/ceph/metadata': noCeph('ceph-mon'),
@@ -200,8 +178,6 @@ export const defaultHandlers: Handlers = {
           quorum_votes: '1',
         })),
   'GET /cluster/config/apiversion': () => 1,
-  'GET /cluster/replication': () => [],
   'GET /cluster/qemu/custom-cpu-models': () => [],
   'GET /cluster/qemu/cpu-flags': () => [],
-  'GET /cluster/jobs/realm-sync': () => [],
 };

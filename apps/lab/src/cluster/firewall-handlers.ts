@@ -5,6 +5,7 @@ import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import { methodOf } from '../schema/schema.js';
 import type { FirewallRecord } from '../state/model.js';
+import { logPage } from '../tasks/log-page.js';
 import { BASES, checkDigest, digest, type Entry, given, load, PLACE, save } from './firewall-records.js';
 import { checkRule, copyRule, type RuleScope } from './firewall-rule.js';
 import { setHandlers } from './firewall-sets.js';
@@ -109,10 +110,7 @@ function optionHandlers(scope: Scope): Handlers {
 
 const merged = (all: readonly Handlers[]): Handlers => Object.assign({}, ...all) as Handlers;
 
-const noLog = (call: Call) => {
-  call.extra.total = 1;
-  return [{ n: 1, t: 'no content' }];
-};
+const noLog = (call: Call) => logPage(call, []);
 
 export const firewallHandlers: Handlers = {
   ...merged(

@@ -1,10 +1,11 @@
 /** SDN zones, vnets and subnets: configured first, in force (and bridges for guests) from `PUT /cluster/sdn` on. */
 
 import { randomUUID } from 'node:crypto';
-import { fail, parameterError } from '../http/api-error.js';
+import { fail, lockedWith, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import { parsePropertyString } from '../schema/property-string.js';
+import { checkRequired, checkSubnet, checkVnet, checkZone } from './sdn-checks.js';
 import {
   checkLock,
   commit,
@@ -38,16 +39,17 @@ function save(call: Call, kind: Kind, id: string, create: boolean, build: (befor
   if (create && before) throw fail(`${doing}: sdn ${kind} object ID '${id}' already defined`);
   if (!create && !before) throw fail(`${doing}: ${missing(kind, id)}`);
   if (!create) checkDigest(call, sdnDigest(call.lab, kind));
-  const entry = build({ ...before });
-  for (const key of call.list('delete').flatMap(splitList)) delete entry[key];
+  const gone = call.list('delete').flatMap(splitList);
+  const left = Object.fromEntries(Object.entries(before ?? {}).filter(([key]) => !gone.includes(key)));
+  const entry = lockedWith(doing, () => build(left));
   call.lab.journal.put(`sdn-${kind}`, id, entry);
 }
 
-function remove(call: Call, kind: Kind, id: string, check: (doing: string) => void): void {
+function remove(call: Call, kind: Kind, id: string, check: () => void): void {
   const doing = `delete sdn ${kind} object failed`;
   checkLock(call, doing);
   if (!configured(call.lab, kind).has(id)) throw fail(`${doing}: ${missing(kind, id)}`);
-  check(doing);
+  lockedWith(doing, check);
   call.lab.journal.delete(`sdn-${kind}`, id);
 }
 
@@ -60,30 +62,6 @@ function zoneOfVnet(call: Call, vnet: string): string {
 function demandVnet(call: Call, privileges: readonly string[]): void {
   const vnet = call.need('vnet');
   call.demand(`/sdn/zones/${zoneOfVnet(call, vnet) || 'localnetwork'}/${vnet}`, privileges, true);
-}
-
-function checkedZone(call: Call, entry: Entry): Entry {
-  const servers = [...call.lab.journal.entries('sdn-dns')].map(([id]) => id);
-  const ipams = ['pve', ...[...call.lab.journal.entries('sdn-ipam')].map(([id]) => id)];
-  for (const key of ['dns', 'reversedns'] as const)
-    if (entry[key] && !servers.includes(String(entry[key])))
-      throw parameterError({ [key]: `${String(entry[key])} don't exist` });
-  if (entry.dnszone && !entry.dns) throw parameterError({ dnszone: 'missing dns server' });
-  if (entry.ipam && !ipams.includes(String(entry.ipam)))
-    throw parameterError({ ipam: `${String(entry.ipam)} not existing` });
-  return entry;
-}
-
-function checkedVnet(call: Call, id: string, entry: Entry, doing: string): Entry {
-  const zone = configured(call.lab, 'zone').get(String(entry.zone));
-  if (!zone) throw fail(`${doing}: zone ${String(entry.zone)} does not exist`);
-  if (entry.tag !== undefined && zone.type === 'simple') throw fail(`${doing}: vlan tag is not allowed on simple zone`);
-  if (entry.tag === undefined && zone.type !== 'simple')
-    throw parameterError({ tag: 'property is missing and it is not optional' });
-  for (const [other, vnet] of configured(call.lab, 'vnet'))
-    if (other !== id && entry.tag !== undefined && vnet.zone === entry.zone && vnet.tag === entry.tag)
-      throw fail(`${doing}: tag ${String(entry.tag)} already exist in vnet ${other} in zone ${String(entry.zone)}`);
-  return { ...entry, type: 'vnet' };
 }
 
 const subnetsOf = (call: Call, vnet: string, entries = configured(call.lab, 'subnet')) =>
@@ -124,7 +102,9 @@ function createSubnet(call: Call): void {
   const id = `${zoneOfVnet(call, vnet)}-${cidr.replace('/', '-')}`;
   save(call, 'subnet', id, true, () => {
     find(call, 'vnet', vnet);
-    return { ...givenEntry(call, 'subnet'), type: 'subnet', vnet };
+    const entry: Entry = { ...givenEntry(call, 'subnet'), type: 'subnet', vnet };
+    checkSubnet(call.lab, cidr, entry);
+    return entry;
   });
 }
 
@@ -174,6 +154,17 @@ const dnsAndIpams: Handlers = {
   }),
 };
 
+function checkedVnet(call: Call, id: string, given: Entry): Entry {
+  const entry = { ...given, type: 'vnet' };
+  checkVnet(call.lab, id, entry);
+  return entry;
+}
+
+function checkedZone(call: Call, entry: Entry): Entry {
+  checkZone(call.lab, call.need('zone'), entry);
+  return entry;
+}
+
 function objectHandlers(kind: 'zone' | 'controller', checked: (call: Call, entry: Entry) => Entry): Handlers {
   const path = `/cluster/sdn/${kind}s`;
   const show = (call: Call, id: string, entry: Entry) => ({ ...entry, [kind]: id, digest: sdnDigest(call.lab, kind) });
@@ -187,7 +178,10 @@ function objectHandlers(kind: 'zone' | 'controller', checked: (call: Call, entry
         .map(([id, entry]) => show(call, id, entry)),
     [`GET ${path}/{${kind}}`]: (call) =>
       show(call, call.need(kind), find(call, kind, call.need(kind), view(call, kind))),
-    [`POST ${path}`]: (call) => save(call, kind, call.need(kind), true, () => checked(call, givenEntry(call, kind))),
+    [`POST ${path}`]: (call) => {
+      checkRequired(kind, givenEntry(call, kind));
+      save(call, kind, call.need(kind), true, () => checked(call, givenEntry(call, kind)));
+    },
     [`PUT ${path}/{${kind}}`]: (call) =>
       save(call, kind, call.need(kind), false, (before) => checked(call, { ...before, ...givenEntry(call, kind) })),
   };
@@ -198,9 +192,9 @@ export const sdnHandlers: Handlers = {
   ...objectHandlers('zone', checkedZone),
   ...objectHandlers('controller', (_call, entry) => entry),
   'DELETE /cluster/sdn/zones/{zone}': (call) =>
-    remove(call, 'zone', call.need('zone'), (doing) => {
+    remove(call, 'zone', call.need('zone'), () => {
       for (const [id, vnet] of configured(call.lab, 'vnet'))
-        if (vnet.zone === call.need('zone')) throw fail(`${doing}: zone ${call.need('zone')} is used by vnet ${id}`);
+        if (vnet.zone === call.need('zone')) throw fail(`zone ${call.need('zone')} is used by vnet ${id}`);
     }),
   'DELETE /cluster/sdn/controllers/{controller}': (call) =>
     remove(call, 'controller', call.need('controller'), () => undefined),
@@ -209,9 +203,7 @@ export const sdnHandlers: Handlers = {
       .filter(([id]) => call.can(`/sdn/zones/${zoneOfVnet(call, id)}/${id}`, READ, true))
       .map(([id, entry]) => ({ ...entry, vnet: id, digest: sdnDigest(call.lab, 'vnet') })),
   'POST /cluster/sdn/vnets': (call) =>
-    save(call, 'vnet', call.need('vnet'), true, () =>
-      checkedVnet(call, call.need('vnet'), givenEntry(call, 'vnet'), 'create sdn vnet object failed'),
-    ),
+    save(call, 'vnet', call.need('vnet'), true, () => checkedVnet(call, call.need('vnet'), givenEntry(call, 'vnet'))),
   'GET /cluster/sdn/vnets/{vnet}': (call) => {
     demandVnet(call, READ);
     const id = call.need('vnet');
@@ -224,13 +216,14 @@ export const sdnHandlers: Handlers = {
       const next = { ...before, ...givenEntry(call, 'vnet') };
       if (next.zone !== before.zone && subnetsOf(call, id).length > 0)
         throw parameterError({ zone: "can't change zone if subnets exist" });
-      return checkedVnet(call, id, next, 'update sdn vnet object failed');
+      return checkedVnet(call, id, next);
     });
   },
   'DELETE /cluster/sdn/vnets/{vnet}': (call) => {
     demandVnet(call, ['SDN.Allocate']);
-    remove(call, 'vnet', call.need('vnet'), (doing) => {
-      if (subnetsOf(call, call.need('vnet')).length > 0) throw fail(`${doing}: Can't delete vnet if subnets exists`);
+    remove(call, 'vnet', call.need('vnet'), () => {
+      if (subnetsOf(call, call.need('vnet')).length > 0)
+        throw parameterError({ vnet: "Can't delete vnet if subnets exists" });
     });
   },
   [`GET ${SUBNETS}`]: (call) => {
@@ -246,7 +239,12 @@ export const sdnHandlers: Handlers = {
   },
   [`PUT ${SUBNETS}/{subnet}`]: (call) => {
     demandVnet(call, ['SDN.Allocate']);
-    save(call, 'subnet', call.need('subnet'), false, (before) => ({ ...before, ...givenEntry(call, 'subnet') }));
+    const id = call.need('subnet');
+    save(call, 'subnet', id, false, (before) => {
+      const entry = { ...before, ...givenEntry(call, 'subnet') };
+      checkSubnet(call.lab, id.replace(/^[^-]+-(.+)-(\d+)$/, '$1/$2'), entry);
+      return entry;
+    });
   },
   [`DELETE ${SUBNETS}/{subnet}`]: (call) => {
     demandVnet(call, ['SDN.Allocate']);
@@ -271,6 +269,11 @@ export const sdnHandlers: Handlers = {
     rollback(call.lab);
     if (call.text('lock-token') !== undefined && call.number('release-lock') !== 0)
       call.lab.journal.delete('sdn-lock', 'token');
+  },
+  'GET /cluster/sdn/ipams/{ipam}/status': (call) => {
+    if (call.need('ipam') !== 'pve')
+      throw fail('Currently only PVE IPAM is supported! at /usr/share/perl5/PVE/API2/Network/SDN/Ipams.pm line 319.');
+    return [];
   },
   'GET /cluster/sdn/fabrics/all': () => ({ fabrics: [], nodes: [] }),
   'GET /cluster/sdn/fabrics/fabric': () => [],

@@ -9,7 +9,7 @@ import type { Value } from '../schema/validate.js';
 export type Entry = Record<string, Value>;
 
 /** Of everything that was sent, what is no part of the entry. */
-const NOT_KEPT = new Set(['delete', 'digest', 'lock-token', 'pending', 'running', 'node']);
+const NOT_KEPT = new Set(['delete', 'digest', 'lock-token', 'pending', 'running']);
 
 export interface Section {
   /** Where the journal keeps it. */
@@ -34,6 +34,8 @@ export interface Section {
   readonly check?: (call: Call, entry: Entry) => void;
   readonly mayDelete?: (call: Call, id: string) => void;
   readonly show?: (id: string, entry: Entry) => Entry;
+  /** Of what was sent, what is kept; all of it by default. */
+  readonly keep?: (entry: Entry) => Entry;
   /** Entries that are always there. */
   readonly builtIn?: Readonly<Record<string, Entry>>;
 }
@@ -65,6 +67,10 @@ export function sectionHandlers(section: Section): Handlers {
   const { collection, path, id: name, words } = section;
   const one = `${path}/{${name}}`;
   const show = section.show ?? ((id: string, entry: Entry) => ({ ...entry, [name]: id }));
+  const sent = (call: Call) => {
+    const entry = givenEntry(call, name);
+    return section.keep?.(entry) ?? entry;
+  };
   const find = (call: Call, id: string) => new Map(sectionEntries(call.lab, section)).get(id);
   return {
     [`GET ${path}`]: (call) =>
@@ -75,7 +81,7 @@ export function sectionHandlers(section: Section): Handlers {
     [`POST ${section.createAt ?? path}`]: (call) => {
       const id = call.need(name);
       if (find(call, id)) throw fail(words.exists(id));
-      const entry = { ...givenEntry(call, name), ...section.fixed };
+      const entry = { ...sent(call), ...section.fixed };
       section.check?.(call, entry);
       call.lab.journal.put(collection, id, entry);
     },
@@ -90,7 +96,7 @@ export function sectionHandlers(section: Section): Handlers {
       checkDigest(call, digestOf(call.lab, section));
       const before = find(call, id);
       if (!before) throw fail((words.missingOnUpdate ?? words.missing)(id));
-      const entry = { ...before, ...givenEntry(call, name) };
+      const entry = { ...before, ...sent(call) };
       for (const key of call.list('delete').flatMap(splitList)) delete entry[key];
       section.check?.(call, entry);
       call.lab.journal.put(collection, id, entry);

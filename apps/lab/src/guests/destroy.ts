@@ -2,6 +2,7 @@
 import { leaveRules } from '../cluster/ha-state.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
+import { checkNotReplicated, forgetJobsOf } from '../jobs/replication-jobs.js';
 import type { Lab } from '../lab.js';
 import { splitList } from '../schema/formats.js';
 import type { Guest, GuestType, Volume } from '../state/model.js';
@@ -38,6 +39,7 @@ const haKey = (type: GuestType, vmid: number) => `${type === 'qemu' ? 'vm' : 'ct
 function purge(lab: Lab, type: GuestType, vmid: number, task: TaskContext): void {
   const { label } = KINDS[type];
   task.log(`purging ${label} ${vmid} from related configurations..`);
+  forgetJobsOf(lab, vmid);
   for (const [id, job] of [...lab.journal.entries<Record<string, unknown>>('backup-job')]) {
     // A job without guests is none; one without exceptions is for all.
     const key = typeof job.vmid === 'string' ? 'vmid' : 'exclude';
@@ -67,6 +69,7 @@ export function destroy(call: Call, type: GuestType): string {
     if (type === 'lxc') checkLock(guest);
     if (!call.flag('purge') && lab.journal.get('ha-resource', haKey(type, vmid)) !== undefined)
       throw fail(`unable to remove ${label} ${vmid} - used in HA resources and purge parameter not set.`);
+    if (!call.flag('purge')) checkNotReplicated(lab, vmid);
     if (guest.running && !force)
       throw fail(
         type === 'qemu'

@@ -5,6 +5,7 @@ import type { Call, Handlers } from '../http/call.js';
 import type { Lab } from '../lab.js';
 import type { Guest, GuestType } from '../state/model.js';
 import { contentOf, loadStorage } from '../storage/storages.js';
+import { localTime } from '../tasks/local-time.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { disksOf } from './disks.js';
 import { checkLock, demandOnGuest, guestOf, loadGuest, withConfigLock, withGuestLock } from './guests.js';
@@ -16,11 +17,6 @@ import { boot, halt } from './power.js';
 const RESTART_SECONDS = 180;
 
 const two = (value: number) => String(value).padStart(2, '0');
-function stamp(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
-}
 function duration(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
@@ -32,7 +28,7 @@ async function withLog(
   task: TaskContext,
   work: (log: (line: string) => void) => Promise<void>,
 ): Promise<void> {
-  const log = (line: string) => task.log(`${stamp(lab.now())} ${line}`);
+  const log = (line: string) => task.log(`${localTime(lab.now())} ${line}`);
   const begin = lab.now();
   try {
     await work(log);

@@ -26,6 +26,24 @@ export const forbidden = (what?: string): ApiError =>
 export const notImplemented = (method: string, path: string): ApiError =>
   new ApiError(501, `Method '${method} ${path}' not implemented`);
 
+/** What a refusal becomes where Proxmox passes it on as text: its number in front, what is wrong with parameters line by line. */
+function asText({ status, text, errors }: ApiError): string {
+  if (status === 500) return text;
+  return `${status} ${text}${Object.entries(errors ?? {})
+    .map(([name, why]) => `${name}: ${why}\n`)
+    .join('')}`;
+}
+
+/** Runs what Proxmox runs under a lock that turns refusals into text, with what was to be done in front. */
+export function lockedWith<T>(doing: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw fail(`${doing === undefined ? '' : `${doing}: `}${asText(error)}`);
+  }
+}
+
 /** 401 with everything in the reason phrase. */
 export const unauthorized = (reason: string): ApiError => new ApiError(401, reason, undefined, 'none');
 

@@ -3,6 +3,7 @@ import type { Handlers } from './call.js';
 
 /** Path, the field that names an entry, and the entries. */
 const INDEXES: readonly (readonly [path: string, key: string, entries: string])[] = [
+  ['/', 'subdir', 'version cluster nodes storage access pools'],
   ['/cluster/acme', 'name', 'account tos directories plugins challenge-schema meta'],
   ['/cluster/bulk-action', 'name', 'guest'],
   ['/cluster/bulk-action/guest', 'name', 'start shutdown suspend migrate'],

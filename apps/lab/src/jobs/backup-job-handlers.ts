@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { disksOf } from '../guests/disks.js';
 import { nameOf } from '../guests/status.js';
-import { fail, forbidden, parameterError } from '../http/api-error.js';
+import { fail, forbidden, lockedWith, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import { keysOf, parsePropertyString } from '../schema/property-string.js';
@@ -78,7 +78,7 @@ function create(call: Call): void {
   const id = call.text('id') ?? randomUUID();
   if (call.lab.journal.get('backup-job', id) !== undefined) throw fail(`Job '${id}' already exists`);
   const job: BackupJob = { ...entry, schedule, enabled: entry.enabled ?? 1 };
-  checkSelection(job, true);
+  lockedWith(undefined, () => checkSelection(job, true));
   call.lab.journal.put('backup-job', id, job);
   restartClock(call.lab, id);
 }
@@ -92,6 +92,10 @@ function update(call: Call): void {
   const schedule = scheduleOf(call, false);
   if (schedule !== undefined) entry.schedule = schedule;
   const gone = splitList(call.text('delete') ?? '');
+  lockedWith(undefined, () => change(call, id, entry, gone));
+}
+
+function change(call: Call, id: string, entry: BackupJob, gone: readonly string[]): void {
   if (Object.keys(entry).length === 0 && gone.length === 0) throw fail('no options specified');
   checkSelection(entry, false);
   const before = call.lab.journal.get<BackupJob>('backup-job', id);
@@ -224,7 +228,7 @@ export const backupJobHandlers: Handlers = {
   'GET /cluster/backup/{id}': (call) => shown(call.need('id'), jobOf(call)),
   'PUT /cluster/backup/{id}': update,
   'DELETE /cluster/backup/{id}': (call) => {
-    jobOf(call);
+    lockedWith(undefined, () => jobOf(call));
     call.lab.journal.delete('backup-job', call.need('id'));
     forgetClock(call.lab, call.need('id'));
   },

@@ -1,5 +1,5 @@
 /**
- * Runs backup jobs by the clock, as each node's scheduler does: when an event has passed since the last one, `vzdump` starts on
+ * Runs backup and replication jobs by the clock, as each node's scheduler does: when an event has passed since the last one, `vzdump` starts on
  * that node. The moment is kept before the task begins, so that a lab that is killed in between does not run it twice; what it
  * missed while it did not run counts as done, unless the job says `repeat-missed`.
  */
@@ -9,6 +9,7 @@ import type { Lab } from '../lab.js';
 import type { Parameters } from '../schema/validate.js';
 import { type BackupJob, includedGuests, isEnabled, type JobState, jobsOf } from './backup-job.js';
 import { nextEvent, parseCalendarEvent } from './calendar-event.js';
+import { jobsOn, nextSync, runReplication } from './replication-jobs.js';
 
 const LOOK_EVERY_MS = 250;
 const ROOT = { id: 'root@pam', userid: 'root@pam', isToken: false, isRoot: true } as const;
@@ -48,7 +49,10 @@ export class JobScheduler {
     for (const node of this.lab.nodes) {
       if (this.lab.faults.isNodeDown(node)) this.up.delete(node);
       // Without quorum nobody gets the lock on the jobs.
-      else if (!this.lab.faults.isQuorumLost()) this.lookOn(node, jobs);
+      else if (!this.lab.faults.isQuorumLost()) {
+        this.lookOn(node, jobs);
+        this.replicateFrom(node);
+      }
     }
   }
 
@@ -70,6 +74,14 @@ export class JobScheduler {
       if (due === undefined || due > now) continue;
       lab.journal.put('job-state', key, { time: now });
       this.run(id, job, node);
+    }
+  }
+
+  private replicateFrom(node: string): void {
+    const now = Math.floor(this.lab.now() / 1000);
+    for (const [id, job] of jobsOn(this.lab, node)) {
+      const due = job.disable === 1 && job.remove_job === undefined ? 0 : nextSync(this.lab, id, job);
+      if (due > 0 && due <= now) runReplication(this.lab, id, job);
     }
   }
 

@@ -67,29 +67,39 @@ function list(call: Call): unknown {
   return [...rows, ...vnets];
 }
 
+/** `255.255.255.0` is 24; anything else stays what it is. */
+function prefixOf(netmask: string): string {
+  const parts = netmask.split('.').map(Number);
+  if (parts.length !== 4) return netmask;
+  return String(parts.map((part) => part.toString(2).replaceAll('0', '').length).reduce((sum, bits) => sum + bits, 0));
+}
+
 /** An address may come as CIDR or in two parts; both forms are kept. */
 function withAddress(entry: Record<string, Value>, call: Call): void {
-  for (const [cidr, address, netmask] of [
-    ['cidr', 'address', 'netmask'],
-    ['cidr6', 'address6', 'netmask6'],
+  for (const [cidr, address, netmask, all] of [
+    ['cidr', 'address', 'netmask', '32'],
+    ['cidr6', 'address6', 'netmask6', '128'],
   ] as const) {
     const given = call.text(cidr);
     if (given !== undefined) {
+      for (const part of [address, netmask])
+        if (entry[part]) throw parameterError({ [part]: `${part} conflicts with ${cidr}` });
       const [host = '', prefix = ''] = given.split('/');
-      if (entry[address] !== undefined && entry[address] !== host)
-        throw parameterError({ [address]: `address conflicts with parameter '${cidr}'` });
-      entry[address] = host;
-      entry[netmask] = prefix;
-      entry[cidr] = given;
-    } else if (entry[address] !== undefined && entry[netmask] !== undefined)
-      entry[cidr] = `${String(entry[address])}/${String(entry[netmask])}`;
+      Object.assign(entry, { [address]: host, [netmask]: prefix, [cidr]: given });
+    } else if (entry[address] !== undefined) {
+      if (entry[netmask] !== undefined) entry[netmask] = prefixOf(String(entry[netmask]));
+      entry[cidr] = `${String(entry[address])}/${String(entry[netmask] ?? all)}`;
+    }
   }
 }
 
 function givenInterface(call: Call): Record<string, Value> {
   const entry: Record<string, Value> = {};
   for (const [key, value] of Object.entries(call.parameters)) if (!NOT_KEPT.has(key)) entry[key] = value;
-  if (entry.bridge_vids !== undefined) entry.bridge_vids = splitList(String(entry.bridge_vids)).join(' ');
+  if (entry.bridge_vids) {
+    entry.bridge_vids = splitList(String(entry.bridge_vids)).join(' ');
+    if (entry.bridge_vids === '') throw parameterError({ bridge_vids: 'VLAN list items are empty' });
+  }
   withAddress(entry, call);
   return entry;
 }
@@ -113,17 +123,23 @@ function checkGateways(all: Readonly<Record<string, Interface>>, iface: string, 
     const other = Object.entries(all).find(([name, one]) => name !== iface && one[key]);
     if (other)
       throw parameterError({
-        [key]: `Default gateway already exists on interface '${other[0]}'.`,
+        [key]: `Default ${key === 'gateway' ? '' : 'ipv6 '}gateway already exists on interface '${other[0]}'.`,
       });
   }
 }
 
+const PORTS = ['bridge_ports', 'ovs_ports', 'slaves', 'ovs_bonds'] as const;
+const portsOf = (one: Record<string, Value>) => PORTS.flatMap((key) => splitList(String(one[key] ?? '')));
+
+/** A port belongs to one bridge or bond. */
 function checkPorts(all: Readonly<Record<string, Interface>>, iface: string, entry: Record<string, Value>): void {
-  for (const key of ['bridge_ports', 'slaves'] as const)
-    for (const port of splitList(String(entry[key] ?? '')))
-      for (const [name, one] of Object.entries(all))
-        if (name !== iface && splitList(String(one[key] ?? '')).includes(port))
-          throw parameterError({ [key]: `${port} is already used on interface '${name}'.` });
+  const key = PORTS.find((one) => entry[one]);
+  const wanted = portsOf(entry);
+  if (key === undefined) return;
+  for (const [name, one] of Object.entries(all)) {
+    const taken = name === iface ? undefined : portsOf(one).find((port) => wanted.includes(port));
+    if (taken !== undefined) throw parameterError({ [key]: `${taken} is already used on interface '${name}'.` });
+  }
 }
 
 function change(call: Call, create: boolean): void {

@@ -1,14 +1,12 @@
-/** /nodes: list, status, version, network, time, DNS, certificates, services and other small answers. */
+/** /nodes: list, status, version, time, DNS, hosts and other small answers. */
 
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { LAB_VERSION, nodeAddress, VERSION } from '../cluster/cluster-handlers.js';
 import { nodeRow } from '../cluster/resource-rows.js';
-import { fail } from '../http/api-error.js';
+import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import { fingerprintOf } from '../http/certificates.js';
-import type { Value } from '../schema/validate.js';
-import { cpuModel, nodeFigures } from './node-figures.js';
+import { cpuInfo, nodeFigures } from './node-figures.js';
 
 function listNodes(call: Call): unknown {
   const { lab } = call;
@@ -39,16 +37,7 @@ function nodeStatus(call: Call): unknown {
       free: figures.maxdisk - figures.disk,
       avail: figures.maxdisk - figures.disk,
     },
-    cpuinfo: {
-      cpus: figures.maxcpu,
-      cores: figures.maxcpu,
-      sockets: 1,
-      model: cpuModel(),
-      flags: '',
-      hvm: '0',
-      mhz: '0',
-      user_hz: 100,
-    },
+    cpuinfo: cpuInfo(),
     pveversion: `pve-manager/${VERSION.version}/${VERSION.repoid} (${LAB_VERSION})`,
     kversion: 'Linux (lab)',
     'current-kernel': { sysname: 'Linux', release: 'lab', version: LAB_VERSION, machine: 'x86_64' },
@@ -57,38 +46,11 @@ function nodeStatus(call: Call): unknown {
   };
 }
 
-function certificates(call: Call): unknown {
-  const describe = (pem: string, filename: string) => {
-    const parsed = new X509Certificate(pem);
-    const name = (text: string) => `/${text.split('\n').join('/')}`;
-    return {
-      filename,
-      pem,
-      fingerprint: fingerprintOf(pem),
-      subject: name(parsed.subject),
-      issuer: name(parsed.issuer),
-      notbefore: Math.floor(new Date(parsed.validFrom).getTime() / 1000),
-      notafter: Math.floor(new Date(parsed.validTo).getTime() / 1000),
-      san: (parsed.subjectAltName ?? '')
-        .split(', ')
-        .filter((one) => one !== '')
-        .map((one) => one.replace(/^(DNS|IP Address):/, '')),
-      'public-key-type': 'id-ecPublicKey',
-      'public-key-bits': 256,
-    };
-  };
-  return [
-    describe(call.lab.certificate.caCertificate, 'pve-root-ca.pem'),
-    describe(call.lab.certificate.certificate, 'pve-ssl.pem'),
-  ];
-}
-
 /** What an administrator wrote for a node; kept by node. */
 interface Settings {
   readonly timezone?: string;
   readonly dns?: Record<string, string>;
   readonly hosts?: string;
-  readonly config?: Record<string, Value>;
 }
 const settingsOf = (call: Call): Settings => call.lab.journal.get<Settings>('node-settings', call.node) ?? {};
 const keep = (call: Call, settings: Settings) =>
@@ -112,7 +74,7 @@ function offsetOf(timezone: string, moment: number): number {
       .map(({ type, value }) => [type, Number(value)]),
   ) as Record<string, number>;
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
-  return Math.round((Date.UTC(year, month - 1, day, hour, minute, second) - moment) / 1000);
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - Math.floor(moment / 1000);
 }
 
 function time(call: Call): unknown {
@@ -123,7 +85,8 @@ function time(call: Call): unknown {
 
 function setTime(call: Call): void {
   const timezone = call.need('timezone');
-  if (!Intl.supportedValuesOf('timeZone').includes(timezone) && timezone !== 'UTC') throw fail(`No such timezone.`);
+  if (!Intl.supportedValuesOf('timeZone').includes(timezone) && timezone !== 'UTC')
+    throw parameterError({ timezone: 'No such timezone' });
   keep(call, { timezone });
 }
 
@@ -131,13 +94,16 @@ function dns(call: Call): Record<string, string> {
   return settingsOf(call).dns ?? { search: 'lab.test', dns1: call.lab.networks[0]?.gateway ?? '127.0.0.1' };
 }
 
+/** The name servers are written anew each time: one that is not sent is gone, one that is sent twice stands once. */
 function setDns(call: Call): void {
-  const next: Record<string, string> = { ...dns(call), search: call.need('search') };
-  for (const key of ['dns1', 'dns2', 'dns3'] as const) {
-    const value = call.text(key);
-    if (value !== undefined) next[key] = value;
-  }
-  keep(call, { dns: next });
+  const servers = ['dns1', 'dns2', 'dns3'].flatMap((key) => call.text(key) ?? []).filter((one) => one !== '0.0.0.0');
+  const search = call.need('search');
+  keep(call, {
+    dns: {
+      ...(search === '' ? {} : { search }),
+      ...Object.fromEntries([...new Set(servers)].map((server, index) => [`dns${index + 1}`, server])),
+    },
+  });
 }
 
 function hosts(call: Call): { data: string; digest: string } {
@@ -152,29 +118,6 @@ function setHosts(call: Call): void {
   if (digest && digest !== hosts(call).digest)
     throw fail('detected modified configuration - file changed by other user? Try again.');
   keep(call, { hosts: call.need('data') });
-}
-
-function readConfig(call: Call): unknown {
-  const config = settingsOf(call).config ?? {};
-  const digest = sha1(JSON.stringify(config));
-  const property = call.text('property');
-  const shown =
-    property === undefined || property === 'all'
-      ? config
-      : Object.fromEntries(Object.entries(config).filter(([key]) => key === property));
-  return { ...shown, digest };
-}
-
-function writeConfig(call: Call): void {
-  const before = settingsOf(call).config ?? {};
-  const given = call.text('digest');
-  if (given && given !== sha1(JSON.stringify(before)))
-    throw fail('detected modified configuration - file changed by other user? Try again.');
-  const config = { ...before };
-  for (const [key, value] of Object.entries(call.parameters))
-    if (!['node', 'delete', 'digest'].includes(key)) config[key] = value;
-  for (const key of (call.text('delete') ?? '').split(/[,;\s]+/)) delete config[key];
-  keep(call, { config });
 }
 
 const BELOW =
@@ -193,15 +136,4 @@ export const nodeHandlers: Handlers = {
   'PUT /nodes/{node}/dns': setDns,
   'GET /nodes/{node}/hosts': hosts,
   'POST /nodes/{node}/hosts': setHosts,
-  'GET /nodes/{node}/config': readConfig,
-  'PUT /nodes/{node}/config': writeConfig,
-  'GET /nodes/{node}/subscription': (call) => ({
-    status: 'notfound',
-    message: 'There is no subscription key',
-    ...(call.can(`/nodes/${call.node}`, ['Sys.Audit'])
-      ? { serverid: sha1(call.lab.name).toUpperCase().slice(0, 32) }
-      : {}),
-    url: 'https://www.proxmox.com/en/proxmox-virtual-environment/pricing',
-  }),
-  'GET /nodes/{node}/certificates/info': certificates,
 };

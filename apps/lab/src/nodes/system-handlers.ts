@@ -4,7 +4,7 @@ import { LAB_VERSION, VERSION } from '../cluster/cluster-handlers.js';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { methodOf } from '../schema/schema.js';
-import { describeTask } from '../tasks/tasks.js';
+import { logPage } from '../tasks/log-page.js';
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   corosync: 'Corosync Cluster Engine',
@@ -20,15 +20,17 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   sshd: 'OpenBSD Secure Shell server',
 };
 /** Without these the interface would be gone. */
-const ESSENTIAL = new Set(['pveproxy', 'pvedaemon', 'pve-cluster', 'corosync']);
-const ABSENT = new Set(['chrony', 'ksmtuned', 'proxmox-firewall', 'syslog', 'systemd-timesyncd']);
+const ESSENTIAL = new Set(['pveproxy', 'pvedaemon', 'pve-cluster']);
+const ABSENT = new Set(['syslog', 'systemd-timesyncd']);
 
 const serviceNames = () =>
   methodOf('GET', '/nodes/{node}/services/{service}/state').parameters.get('service')?.enum ?? [];
 
+const isAbsent = (call: Call, name: string) => ABSENT.has(name) || (name === 'corosync' && call.lab.nodes.length === 1);
+
 function service(call: Call, name: string): Record<string, string> {
   const stopped = call.lab.journal.get<string>('service', `${call.node}/${name}`) === 'stopped';
-  const absent = ABSENT.has(name) || (name === 'corosync' && call.lab.nodes.length === 1);
+  const absent = isAbsent(call, name);
   return {
     service: name,
     name,
@@ -45,7 +47,8 @@ function control(verb: 'start' | 'stop' | 'restart' | 'reload') {
     const { lab, node } = call;
     return call.task(`srv${verb}`, name, async () => {
       if (verb === 'stop' && ESSENTIAL.has(name))
-        throw new Error(`invalid service cmd '${name} stop': reload (restart) only`);
+        throw new Error(`invalid service cmd '${name} stop': refusing to stop essential service!`);
+      if (isAbsent(call, name)) throw new Error(`command 'systemctl ${verb} ${name}' failed: exit code 5`);
       if (verb === 'stop') lab.journal.put('service', `${node}/${name}`, 'stopped');
       else lab.journal.delete('service', `${node}/${name}`);
     });
@@ -133,35 +136,6 @@ async function downloadTemplate(call: Call): Promise<string> {
   });
 }
 
-/** The log of a node holds what its tasks said. */
-function lines(call: Call): string[] {
-  const stamp = (seconds: number) => new Date(seconds * 1000).toISOString().replace('T', ' ').slice(0, 19);
-  return call.lab.tasks
-    .list()
-    .filter((record) => describeTask(record).node === call.node)
-    .slice(0, 500)
-    .reverse()
-    .flatMap((record) => {
-      const task = describeTask(record);
-      const head = `${call.node} pvedaemon[${task.pid}]: <${task.user}>`;
-      return [
-        `${stamp(task.starttime)} ${head} starting task ${record.upid}`,
-        ...(record.status === undefined
-          ? []
-          : [`${stamp(record.endtime ?? task.starttime)} ${head} end task ${record.upid} ${record.status}`]),
-      ];
-    });
-}
-
-function syslog(call: Call): unknown {
-  const all = lines(call);
-  call.extra.total = all.length;
-  const start = call.number('start') ?? 0;
-  return all.slice(start, start + (call.number('limit') ?? 50)).map((t, index) => ({ n: start + index + 1, t }));
-}
-
-const journal = (call: Call) => lines(call).slice(-(call.number('lastentries') ?? 1000));
-
 function netstat(call: Call): unknown {
   return [...call.lab.state.guests.values()]
     .filter((guest) => guest.node === call.node && guest.running)
@@ -232,22 +206,9 @@ export const systemHandlers: Handlers = {
   'GET /nodes/{node}/apt/update': () => [],
   'POST /nodes/{node}/apt/update': (call) =>
     call.task('aptupdate', '', async (task) => task.log('starting apt-get update')),
-  'GET /nodes/{node}/apt/repositories': () => ({
-    files: [],
-    errors: [],
-    infos: [],
-    digest: '0'.repeat(64),
-    'standard-repos': [],
-  }),
   'GET /nodes/{node}/aplinfo': templates,
   'POST /nodes/{node}/aplinfo': downloadTemplate,
-  'GET /nodes/{node}/replication': () => [],
   'GET /nodes/{node}/netstat': netstat,
-  'GET /nodes/{node}/syslog': syslog,
-  'GET /nodes/{node}/journal': journal,
-  'GET /nodes/{node}/firewall/log': (call) => {
-    call.extra.total = 1;
-    return [{ n: 1, t: 'no content' }];
-  },
+  'GET /nodes/{node}/firewall/log': (call) => logPage(call, []),
   'GET /nodes/{node}/report': report,
 };

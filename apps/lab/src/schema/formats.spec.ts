@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { checkFormat, formatSize, parseSize, splitList } from './formats.js';
 
+const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\nQQ==\n-----END CERTIFICATE-----\n';
+
 describe('sizes', () => {
   it('survive printing and reading back', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 50 }), (bytes) => parseSize(formatSize(bytes)) === bytes));
@@ -34,6 +36,9 @@ describe('formats', () => {
     ['pve-volume-id', 'local:iso/x.iso', 'local'],
     ['pve-tag-list', 'a;b-c', 'a;-b'],
     ['pve-node', 'pve-1', 'pve_1'],
+    ['pem-certificate-chain', `${PEM}${PEM}`, 'QUJD'],
+    ['pem-certificate', PEM, `${PEM}${PEM}`],
+    ['pem-string', PEM.replaceAll('CERTIFICATE', 'PRIVATE KEY'), '-----BEGIN PRIVATE KEY-----'],
   ])('%s takes %s and refuses %s', (format, good, bad) => {
     expect(() => checkFormat(format, good)).not.toThrow();
     expect(() => checkFormat(format, bad)).toThrow();

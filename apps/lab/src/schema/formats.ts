@@ -63,8 +63,22 @@ const pairs =
     for (const part of value.split(':')) inner(part);
   };
 
+/** `label` stands for what the lines around the data name. */
+const pem = (label: string, several = '') => {
+  const one = `-----BEGIN ${label}-----\\s*(?:[0-9A-Za-z+/]+\\s*\\n)*[0-9A-Za-z+/]*={0,2}\\s*\\n-----END ${label}-----\\s*`;
+  return (value: string) => {
+    // What stands before the first certificate is left out.
+    const begin = value.indexOf('-----BEGIN ');
+    if (begin < 0 || !new RegExp(`^(?:${one})${several}$`).test(value.slice(begin)))
+      throw new FormatError('not a valid PEM-formatted string.');
+  };
+};
+
 const CHECKS: Readonly<Record<string, Check>> = {
   string: () => undefined,
+  'pem-certificate': pem('CERTIFICATE'),
+  'pem-certificate-chain': pem('CERTIFICATE', '+'),
+  'pem-string': pem('[^-]*'),
   urlencoded: match(/^[-%a-zA-Z0-9_.!~*'()]*$/, (value) => `invalid urlencoded string: ${value}`),
   'pve-configid': match(CONFIG_ID, (value) => `invalid configuration ID '${value}'`),
   'pve-storage-id': identifier('storage'),

@@ -106,10 +106,13 @@ function complete(line: MethodLine): ApiMethod {
   return found;
 }
 
+/** The API's own description begins below it. */
+const TOP: MethodLine = { method: 'GET', path: '/', parameters: {}, user: 'all' };
+
 let root: RouteNode | undefined;
 function routes(): RouteNode {
   if (root) return root;
-  root = { fixed: new Map(), methods: new Map() };
+  root = { fixed: new Map(), methods: new Map([['GET', TOP]]) };
   for (const text of METHOD_TABLE) {
     const line = JSON.parse(text) as MethodLine;
     let node = root;

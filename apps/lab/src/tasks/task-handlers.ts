@@ -2,6 +2,7 @@
 import { parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
+import { logPage } from './log-page.js';
 import { describeTask, type TaskRecord } from './tasks.js';
 import { parseUpid } from './upid.js';
 
@@ -99,19 +100,7 @@ function status(call: Call): unknown {
   };
 }
 
-function log(call: Call): unknown {
-  const record = lookedUp(call, 'Sys.Audit', true);
-  if (!record) {
-    call.extra.total = 1;
-    return [{ n: 1, t: 'unable to open file - No such file or directory' }];
-  }
-  const start = call.number('start') ?? 0;
-  const limit = call.number('limit') ?? 50;
-  call.extra.total = Math.max(1, record.log.length);
-  if (record.log.length === 0) return [{ n: 1, t: 'no content' }];
-  const lines = limit === 0 ? record.log.slice(start) : record.log.slice(start, start + limit);
-  return lines.map((t, index) => ({ n: start + index + 1, t }));
-}
+const log = (call: Call) => logPage(call, lookedUp(call, 'Sys.Audit', true)?.log);
 
 export const taskHandlers: Handlers = {
   'GET /nodes/{node}/tasks': list,

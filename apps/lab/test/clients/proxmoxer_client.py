@@ -1,6 +1,10 @@
 """Drives a lab with proxmoxer, as its documentation shows. Arguments: host:port, user@realm, password, CA file, token
 `user@realm!name=secret`, folder for files."""
+import base64
+import hashlib
+import hmac
 import os
+import struct
 import sys
 import time
 
@@ -102,7 +106,33 @@ def files_of(proxmox):
         storage.content("local:iso/proxmoxer.iso").delete()
 
 
+def one_time(secret):
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    mac = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    offset = mac[-1] & 15
+    return "%06d" % ((struct.unpack(">I", mac[offset:offset + 4])[0] & 0x7FFFFFFF) % 10**6)
+
+
+def second_factor_of(proxmox):
+    secret = "JBSWY3DPEHPK3PXP"
+    proxmox.access.users.create(userid="otp@pve", password="secret123")
+    uri = "otpauth://totp/lab:otp%40pve?secret=" + secret
+    made = proxmox.access.tfa("otp@pve").create(type="totp", description="phone", totp=uri, value=one_time(secret))
+    otp = "totp:" + one_time(secret)
+    opened = ProxmoxAPI(host, user="otp@pve", password="secret123", otp=otp, verify_ssl=ca)
+    assert [one["id"] for one in opened.access.tfa("otp@pve").get()] == [made["id"]]
+    try:
+        ProxmoxAPI(host, user="otp@pve", password="secret123", verify_ssl=ca).access.tfa.get()
+        raise SystemExit("the second factor was not asked for")
+    except (AuthenticationError, ResourceException):
+        pass
+    proxmox.access.users("otp@pve").delete()
+    assert proxmox.access.tfa.get() == []
+
+
 by_password = ProxmoxAPI(host, user=user, password=password, verify_ssl=ca)
+# The older one loads it with the first session.
+AuthenticationError = getattr(proxmoxer, "AuthenticationError", None) or proxmoxer.backends.https.AuthenticationError
 assert by_password.version.get()["release"] == "9.2"
 ticket, csrf = by_password.get_tokens()
 assert ticket.startswith("PVE:root@pam:") and csrf, ticket
@@ -112,9 +142,10 @@ for proxmox in (by_password, by_token):
     container_of(proxmox)
     machine_of(proxmox)
     files_of(proxmox)
+second_factor_of(by_password)
 try:
     ProxmoxAPI(host, user=user, password="wrong", verify_ssl=ca)
     raise SystemExit("a wrong password was taken")
-except proxmoxer.AuthenticationError if hasattr(proxmoxer, "AuthenticationError") else proxmoxer.backends.https.AuthenticationError:
+except AuthenticationError:
     pass
 print("proxmoxer: done")

@@ -49,7 +49,10 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </main>
-      <AskAgain name={session.data.account.name} />
+      {/* Its texts come by themselves: nothing waits for a question that is seldom asked. */}
+      <Suspense fallback={null}>
+        <AskAgain name={session.data.account.name} />
+      </Suspense>
       <ScrollRestoration />
     </div>
   );

@@ -16,6 +16,17 @@ function preferred(): LanguageCode {
   return asked.map(known).find((code) => code !== undefined) ?? 'en';
 }
 
+let begun: () => void = () => {};
+const started = new Promise<void>((done) => {
+  begun = done;
+});
+
+/** The texts of screens, in the language in use. Before the start it would load nothing, and say so to nobody: it waits. */
+export async function loadTexts(screens: readonly string[]): Promise<void> {
+  await started;
+  await i18next.loadNamespaces(screens);
+}
+
 /** Reads the shell's texts; every other screen's come with the screen. */
 export async function startI18n(): Promise<void> {
   i18next.on('languageChanged', (language) => {
@@ -49,6 +60,7 @@ export async function startI18n(): Promise<void> {
       interpolation: { escapeValue: false },
       react: { useSuspense: true },
     });
+  begun();
 }
 
 /** Changes the language here and now, and for the next visit on this device. */

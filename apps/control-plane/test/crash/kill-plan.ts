@@ -117,11 +117,26 @@ export const diedIn = (directory: string): readonly string[] => readdirSync(path
 /** How often the worker is to be killed with a step in its hands. */
 export const faultsOf = (kills: Kills): number => Object.values(kills).flat().length;
 
-/** Steps that did not die as often as planned. */
-export const spared = (directory: string, kills: Kills): readonly string[] => {
+/** As the run log has it, in Unix milliseconds. */
+export interface StepEnd {
+  readonly step: string;
+  readonly at: number;
+}
+
+const RIGHT_THEN_MS = 500;
+
+/**
+ * Steps that did not die as often as planned. A worker that another step took along between the commit of a step's end and
+ * the next line has died where this step's `committed` is, and nobody can come there again.
+ */
+export const spared = (directory: string, kills: Kills, ends: readonly StepEnd[]): readonly string[] => {
   const died = diedIn(directory);
+  const deaths = deathsIn(directory);
+  const takenAlong = (key: string): boolean =>
+    ends.some(({ step, at }) => keyOf(step) === key && deaths.some((death) => Math.abs(death.at - at) < RIGHT_THEN_MS));
   return Object.entries(kills).flatMap(([key, points]) => {
     const at = died.filter((one) => one.endsWith(` ${key}`)).map((one) => one.split(' ')[0]);
+    if (!at.includes('committed') && takenAlong(key)) at.push('committed');
     return at.includes('claimed') && at.includes('committed') && at.length === points.length
       ? []
       : `${key}: ${at.join(', ')}`;

@@ -266,6 +266,16 @@ describe('run store on PostgreSQL', () => {
     expect((await claimed(run, 'a')).outsideTask).toBeUndefined();
   });
 
+  it('remembers an outside task over a try that failed for our own database, so that no other begins beside it', async () => {
+    const { run } = await started([{ id: 'a' }]);
+    const first = await claimed(run, 'a');
+    await engine.runs.saveTask(first.lease, 'bastide-run-7-a-1');
+    const away = { code: 'database.unavailable', retryable: 'now', message: 'PostgreSQL does not answer' } as const;
+    const policy = { now: { firstMs: 1, maxMs: 1, retries: 3 }, later: { firstMs: 1, maxMs: 1 } };
+    await engine.runs.commit(run, (snapshot) => decideFailure(snapshot, first.lease, away, { jitter: 0, policy }));
+    await eventually(async () => expect((await claimed(run, 'a', 'w2')).outsideTask).toBe('bastide-run-7-a-1'));
+  });
+
   it('cancels what has not started at once, and lets a running step hear it', async () => {
     const { run, plan } = await started([{ id: 'a' }, { id: 'b' }, { id: 'c', after: ['a'] }]);
     const { lease } = await claimed(run, 'a');

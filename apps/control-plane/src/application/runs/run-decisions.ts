@@ -186,8 +186,11 @@ export const decideSucceed = (
   });
 };
 
+/** Our own database was away: that says nothing of the task, and the next try must not begin another beside it. */
+const OUR_OWN = new Set(['database.unavailable', 'database.full']);
+
 const taskMayStillRun = (step: RunStep | undefined, failure: FailureData): boolean =>
-  step?.outsideTask !== undefined && failure.details?.task === step.outsideTask;
+  step?.outsideTask !== undefined && (failure.details?.task === step.outsideTask || OUR_OWN.has(failure.code));
 
 /** Fails the step, or schedules another try when the failure's class and the deadline allow it. */
 export function decideFailure(

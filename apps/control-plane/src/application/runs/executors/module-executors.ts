@@ -244,8 +244,8 @@ async function runHook(
     },
     shell,
   );
-  // Named after run, step and attempt. A worker that takes over is given the name of the unit that may still run, and
-  // collects that one; a retry after a recorded failure is given none and starts a new one.
+  // Named after run, step and attempt. Who takes over, or tries again where nobody knows how the unit ended, is given the
+  // name of the unit that may still run, and collects that one; a retry after the hook's own failure starts a new one.
   const unit =
     context.adopt ??
     `bastide-${context.run}-${context.stepId}-${context.attempt}`.toLowerCase().replace(/[^a-z0-9-]+/g, '-');

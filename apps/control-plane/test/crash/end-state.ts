@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { EngineDatabase } from '../engine/engine-database.js';
 import type { Product } from './product.js';
 import { keptIn } from './scripted-guest-shell.js';
@@ -30,7 +31,12 @@ export async function endState(
     .select(['kind', 'scope', 'value', 'owner'])
     .execute();
   const secrets = await db.selectFrom('secrets').select('name').execute();
-  const limits = await db.selectFrom('limits').select(['key', 'step']).execute();
+  // A place whose time has run out is nobody's: a worker that could not reach the database leaves one behind.
+  const limits = await db
+    .selectFrom('limits')
+    .select(['key', 'step'])
+    .where('expires_at', '>', sql<Date>`clock_timestamp()`)
+    .execute();
   const held = await db
     .selectFrom('run_steps')
     .innerJoin('runs', 'runs.id', 'run_steps.run')

@@ -49,6 +49,7 @@ export class AcmeCertificateSource implements CertificateSource {
   async renew(signal: AbortSignal): Promise<ServerCertificate> {
     const { directoryUrl, names, email, ca, listen } = this.settings;
     const listener = new ChallengeListener(listen);
+    const unasked: string[] = [];
     // When to try again is decided above, where the whole order is tried again.
     const acmeSettings = { retryMaxAttempts: 0, retryDefaultDelay: 1 };
     Object.assign(acme.axios.defaults, { timeout: REQUEST_MS, signal, proxy: false, acmeSettings });
@@ -73,8 +74,9 @@ export class AcmeCertificateSource implements CertificateSource {
           if (challenge.type !== 'http-01') throw new Error('the authority does not offer HTTP-01');
           listener.answers.set(challenge.token, answer);
         },
-        challengeRemoveFn: async (_authorization, challenge) => {
+        challengeRemoveFn: async ({ identifier }, challenge) => {
           listener.answers.delete(challenge.token);
+          if (!listener.asked.has(challenge.token)) unasked.push(identifier.value);
         },
       });
       const chain = await untilAborted(ordered, signal);
@@ -83,7 +85,7 @@ export class AcmeCertificateSource implements CertificateSource {
       if (!made) throw new Error(`the authority’s certificate is not for ${names.join(', ')}`);
       return made;
     } catch (error) {
-      throw asWorldFailure(error, directoryUrl);
+      throw asWorldFailure(error, directoryUrl, unasked);
     } finally {
       await listener.close();
     }
@@ -134,7 +136,8 @@ function reach(url: string, agent: Agent, signal: AbortSignal): Promise<void> {
   });
 }
 
-function asWorldFailure(error: unknown, directoryUrl: string): WorldFailure {
+/** `unasked`: names whose question never came here; with several names, the authority’s words do not say which one failed. */
+function asWorldFailure(error: unknown, directoryUrl: string, unasked: readonly string[]): WorldFailure {
   if (error instanceof WorldFailure) return error;
   const { message, code } = error as { message?: string; code?: string };
   return new WorldFailure(
@@ -142,7 +145,9 @@ function asWorldFailure(error: unknown, directoryUrl: string): WorldFailure {
       code: 'acme.failed',
       retryable: 'later',
       message: `No certificate from ${directoryUrl}: ${message || code || String(error)}`,
-      hint: 'The authority must reach port 80 of every name; its own certificate must be trusted here.',
+      hint: unasked.length
+        ? `The authority’s question for ${unasked.join(', ')} did not arrive here: from the outside, port 80 of that name must lead to this server (DNS, port forwarding, firewall).`
+        : 'The authority must reach port 80 of every name; its own certificate must be trusted here.',
     },
     { cause: error },
   );

@@ -6,6 +6,8 @@ const PATH = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,256})$/;
 /** Answers the authority's questions (HTTP-01) while an order is under way, and nothing else. */
 export class ChallengeListener {
   readonly answers = new Map<string, string>();
+  /** The tokens that were asked for: what is not here never found the way to us. */
+  readonly asked = new Set<string>();
   #server: Server | undefined;
 
   constructor(private readonly listen: { readonly host: string; readonly port: number }) {}
@@ -17,7 +19,10 @@ export class ChallengeListener {
       response.setHeader('content-type', 'text/plain');
       response.setHeader('connection', 'close');
       if (answer === undefined) response.writeHead(404).end('not found\n');
-      else response.end(answer);
+      else {
+        this.asked.add(token!);
+        response.end(answer);
+      }
     });
     server.requestTimeout = 10_000;
     server.headersTimeout = 5_000;

@@ -1,6 +1,6 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,32 +48,10 @@ describe('the service', () => {
       return;
     }
     const state = mkdtempSync(join(tmpdir(), 'bastide-service-'));
-    const port = await freePort();
     try {
       chownSync(state, NOBODY, NOBODY);
       chmodSync(state, 0o700);
-      const child = spawn(process.execPath, words, {
-        uid: NOBODY,
-        gid: NOBODY,
-        env: {
-          PATH: process.env.PATH,
-          NODE_ENV: 'production',
-          BASTIDE_STATE_DIR: state,
-          BASTIDE_LISTEN: `127.0.0.1:${port}`,
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let said = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
-      const ended = once(child, 'exit') as Promise<[number | null]>;
-      const until = Date.now() + 90_000;
-      let ready = false;
-      while (!ready && Date.now() < until && child.exitCode === null) {
-        ready = (await fetch(`http://127.0.0.1:${port}/api/v1/health/ready`).catch(() => undefined))?.ok ?? false;
-        await delay(200);
-      }
-      child.kill('SIGTERM');
-      const [code] = await ended;
+      const { ready, code, said } = await upAndDown(words, state, { uid: NOBODY, gid: NOBODY });
       expect({ ready, code, said: ready && code === 0 ? '' : said }).toEqual({ ready: true, code: 0, said: '' });
       // pgrep ends with 1 where there is none.
       expect(spawnSync('pgrep', ['-u', String(NOBODY), '-f', state]).status).toBe(1);
@@ -81,7 +59,51 @@ describe('the service', () => {
       rmSync(state, { recursive: true, force: true });
     }
   }, 150_000);
+
+  it('serves on where its log cannot be written, as on a full disk', async () => {
+    const words = setting(unit('bastide.service'), 'ExecStart').split(' ').slice(1);
+    const state = mkdtempSync(join(tmpdir(), 'bastide-service-'));
+    const full = openSync('/dev/full', 'w');
+    try {
+      const { ready, code } = await upAndDown(words, state, { stdio: ['ignore', full, full] });
+      expect({ ready, code }).toEqual({ ready: true, code: 0 });
+    } finally {
+      closeSync(full);
+      rmSync(state, { recursive: true, force: true });
+    }
+  }, 150_000);
 });
+
+/** Starts the service's command, waits until it is ready or has ended, asks it to end. */
+async function upAndDown(
+  words: readonly string[],
+  state: string,
+  how: SpawnOptions,
+): Promise<{ ready: boolean; code: number | null; said: string }> {
+  const port = await freePort();
+  const child = spawn(process.execPath, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...how,
+    env: {
+      PATH: process.env.PATH,
+      NODE_ENV: 'production',
+      BASTIDE_STATE_DIR: state,
+      BASTIDE_LISTEN: `127.0.0.1:${port}`,
+    },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (said += data.toString()));
+  const ended = once(child, 'exit') as Promise<[number | null]>;
+  const until = Date.now() + 90_000;
+  let ready = false;
+  while (!ready && Date.now() < until && child.exitCode === null) {
+    ready = (await fetch(`http://127.0.0.1:${port}/api/v1/health/ready`).catch(() => undefined))?.ok ?? false;
+    await delay(200);
+  }
+  child.kill('SIGTERM');
+  const [code] = await ended;
+  return { ready, code, said };
+}
 
 function verify(name: string): string {
   try {

@@ -3,11 +3,11 @@ import type { Server as HttpsServer } from 'node:https';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import pino from 'pino';
 import { ABANDON, AppModule, CLOSE, EVENT_INLET, keepServerCertificate, NOTIFIER, WORKER } from './app.module.js';
 import type { People } from './application/accounts/people.js';
 import type { EventInlet } from './application/notifications/notification-store.port.js';
 import { ConfigError, loadConfig } from './config/config.js';
+import { openLog } from './config/log.js';
 import { Refusal } from './domain/problem.js';
 import { furnish } from './http/api.js';
 import { serveDashboard } from './http/dashboard-files.js';
@@ -22,7 +22,7 @@ const END_MS = 60_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
   const config = loadConfig(process.env, values.role);
-  const log = pino({ level: config.logLevel, base: { role: config.role } });
+  const log = openLog(config);
   const certificates = keepServerCertificate(config, log);
   const first = await certificates?.open();
   const app = await NestFactory.create<NestExpressApplication>(

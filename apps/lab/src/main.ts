@@ -68,6 +68,8 @@ const kind = (text: string) => {
 const accessFile = (state: string) => join(state, 'access.json');
 
 async function start(flags: StartFlags): Promise<void> {
+  // A log on a full disk costs lines; unheard, the error would end the lab.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const state = resolve(flags.state);
   mkdirSync(state, { recursive: true });
   const lab = await startLab({

@@ -65,6 +65,17 @@ describe('log-in at a terminal, confirmed in a browser', () => {
     expect((await server.person().ask('POST', '/session/device')).status).toBe(201);
   });
 
+  it('nor from ever new addresses of one network', async () => {
+    const codes: (string | undefined)[] = [];
+    for (let tries = 0; tries < 31; tries += 1) {
+      const terminal = server.person({ 'x-forwarded-for': `2001:db8:4:5::${tries + 1}` });
+      codes.push((await terminal.ask('POST', '/session/device')).code);
+    }
+    expect(codes).toEqual([...Array(30).fill(undefined), 'auth.throttled']);
+    const elsewhere = server.person({ 'x-forwarded-for': '2001:db8:4:6::1' });
+    expect((await elsewhere.ask('POST', '/session/device')).status).toBe(201);
+  });
+
   it('gives nothing when it was refused, or after ten minutes', async () => {
     const refused = await begin();
     const browser = await ada();

@@ -47,17 +47,17 @@ export class KyselyDeviceLogIns implements DeviceLogInStore {
     );
   }
 
-  async waiting(address: string, now: Instant): Promise<number> {
-    const row = await reach(() =>
+  async waiting(now: Instant): Promise<ReadonlyMap<string, number>> {
+    const rows = await reach(() =>
       this.database.db
         .selectFrom('device_log_ins')
-        .select((is) => is.fn.countAll<string>().as('count'))
-        .where('address', '=', address)
+        .select((is) => ['address', is.fn.countAll<string>().as('count')])
         .where('account', 'is', null)
         .where('expires_at', '>', new Date(now))
-        .executeTakeFirstOrThrow(),
+        .groupBy('address')
+        .execute(),
     );
-    return Number(row.count);
+    return new Map(rows.map(({ address, count }) => [address, Number(count)]));
   }
 
   async confirm(user_code_hash: string, by: ConfirmedDevice, now: Instant): Promise<boolean> {

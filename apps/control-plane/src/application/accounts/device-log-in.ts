@@ -1,4 +1,5 @@
 import type { Account } from '../../domain/account/account.js';
+import { networkOf } from '../../domain/account/network.js';
 import type { Instant } from '../../domain/ids.js';
 import { Refusal } from '../../domain/problem.js';
 import type { Clock } from '../clock.port.js';
@@ -23,8 +24,8 @@ export interface DeviceLogInStore {
   findByUserCode(userCodeHash: string, now: Instant): Promise<DeviceLogInRow | undefined>;
   /** Confirms one that nobody has confirmed; false when there is none. */
   confirm(userCodeHash: string, by: ConfirmedDevice, now: Instant): Promise<boolean>;
-  /** How many wait that began at this address. */
-  waiting(address: string, now: Instant): Promise<number>;
+  /** How many wait, by the address at which they began. */
+  waiting(now: Instant): Promise<ReadonlyMap<string, number>>;
   refuse(userCodeHash: string): Promise<boolean>;
   /** `waiting` while nobody has confirmed it; a confirmed one is taken away. */
   take(hash: string, now: Instant): Promise<ConfirmedDevice | 'waiting' | undefined>;
@@ -50,7 +51,10 @@ export class DeviceLogIn {
 
   async begin(origin: Origin): Promise<{ deviceCode: string; userCode: string; expiresAt: Instant }> {
     const now = this.clock.now();
-    if ((await this.store.waiting(origin.address, now)) >= MOST_WAITING) throw tooMany();
+    const network = networkOf(origin.address);
+    let waiting = 0;
+    for (const [address, count] of await this.store.waiting(now)) if (networkOf(address) === network) waiting += count;
+    if (waiting >= MOST_WAITING) throw tooMany();
     const deviceCode = this.random.generate({ length: 43, alphabet: 'base64url' });
     // 256 is no multiple of 20, but what is too large is drawn again: every letter is as likely as any other.
     let letters = '';

@@ -86,6 +86,34 @@ describe('log-in through an identity provider', () => {
     expect(answer).toMatchObject({ status: 400, body: { details: { fields: [{ field }] } } });
   });
 
+  it('takes the certificates of several authorities', async () => {
+    const one = `-----BEGIN CERTIFICATE-----\n${`${'A'.repeat(64)}\n`.repeat(40)}-----END CERTIFICATE-----\n`;
+    const caCertificate = one.repeat(3);
+    const body = { name: 'Many', issuer: 'https://auth.town.example', clientId: 'x', enabled: false, caCertificate };
+    const made = await server.local('POST', '/identity-providers', body);
+    expect(made.status).toBe(201);
+    await server.local('DELETE', `/identity-providers/${made.body.id}`);
+  });
+
+  it('sends a kept client secret to no other server than it was given for', async () => {
+    const body = {
+      name: 'Moves',
+      issuer: 'https://auth.town.example',
+      clientId: 'x',
+      clientSecret: 'kept',
+      enabled: false,
+    };
+    const { id } = (await server.local('POST', '/identity-providers', body)).body;
+    const change = (more: object) => server.local('PATCH', `/identity-providers/${id}`, more);
+    expect(await change({ issuer: 'https://evil.example' })).toMatchObject({
+      status: 400,
+      body: { details: { fields: [{ field: 'clientSecret' }] } },
+    });
+    expect((await change({ issuer: 'https://auth.town.example/realms/town' })).status).toBe(200);
+    expect((await change({ issuer: 'https://new.town.example', clientSecret: 'given anew' })).status).toBe(200);
+    await server.local('DELETE', `/identity-providers/${id}`);
+  });
+
   it('sends people away with PKCE, state and nonce, and to our own redirect address alone', async () => {
     const url = new URL(await start(server.person()));
     expect(Object.fromEntries(url.searchParams)).toMatchObject({

@@ -29,7 +29,7 @@ export interface ProviderSettings {
 
 const SCOPES = ['openid', 'profile', 'email', 'groups'];
 const secretName = (id: string): string => `identity-provider/${id}/client-secret`;
-const CERTIFICATE = /^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/;
+const CERTIFICATE = /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$/;
 
 /** Identity providers as admins set them up. Their secrets go into the secret store and are shown nowhere. */
 export class IdentityProviders {
@@ -103,6 +103,10 @@ export class IdentityProviders {
     if (provider.issuer !== before.issuer && before.stack !== undefined)
       throw invalid('issuer', 'is that of the stack');
     await this.#check(provider);
+    // A kept secret goes to the server it was given for, and to no other.
+    const moved = new URL(provider.issuer).origin !== new URL(before.issuer).origin;
+    if (moved && !clientSecret && (await this.hasSecret(before)))
+      throw invalid('clientSecret', 'has to be given again when the issuer changes');
     if ((await this.store.put(provider)) === 'last_admin') throw lastAdmin(before.name);
     if (clientSecret) await this.secrets.put(secretName(id), clientSecret);
     if (!provider.enabled) await this.sessions.closeThroughProvider(id);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { artifactStoreConformance, sha256 } from '../../../test/conformance/artifact-store.js';
 import { DirectoryArtifactStore } from './directory-artifact-store.js';
@@ -90,6 +90,55 @@ describe('DirectoryArtifactStore over HTTP', () => {
     ).toMatchObject({
       code: 'artifact.unreachable',
     });
+  });
+
+  it.each([
+    'http://169.254.169.254/latest/meta-data',
+    'http://[fe80::1]/',
+    'http://[::ffff:169.254.169.254]/',
+    'http://0.0.0.0:PORT/real',
+  ])('is not led to %s, where only this machine and its network answer', async (target) => {
+    files.set('/real', bytes);
+    const location = target.replace('PORT', new URL(base).port);
+    special.set('/led', (_request, response) => response.writeHead(302, { location }).end());
+    const store = make({ patience: { connectMs: 1_000, headersMs: 1_000, bodyMs: 1_000 } });
+    for (const url of [`${base}/led`, location])
+      expect(await failureOf(store.fetch({ url, sha256: digest }, options))).toMatchObject({
+        code: 'artifact.unreachable',
+        retryable: 'never',
+        message: expect.stringContaining('leads to an address that is not asked'),
+      });
+  });
+
+  it('asks this machine only where the address itself names it', async () => {
+    files.set('/real', bytes);
+    const { port } = new URL(base);
+    const hidden = { url: `http://[::ffff:127.0.0.1]:${port}/real`, sha256: digest };
+    expect(await failureOf(make().fetch(hidden, options))).toMatchObject({ retryable: 'never' });
+    expect(asked).toEqual([]);
+    expect(await make().fetch({ url: `http://localhost:${port}/real`, sha256: digest }, options)).toEqual({
+      sizeBytes: bytes.length,
+    });
+  });
+
+  const own = Object.values(networkInterfaces())
+    .flatMap((found) => found ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+  (own ? it : it.skip)('a server elsewhere does not lead it here, by address or by name', async () => {
+    files.set('/real', bytes);
+    const { port } = new URL(base);
+    const elsewhere = createServer(({ url }, response) => {
+      response.writeHead(302, { location: `http://${url?.slice(1)}:${port}/real` }).end();
+    });
+    await new Promise<void>((resolve) => elsewhere.listen(0, own, resolve));
+    const from = `http://${own}:${(elsewhere.address() as AddressInfo).port}`;
+    for (const host of ['127.0.0.1', 'localhost', '[::1]'])
+      expect(await failureOf(make().fetch({ url: `${from}/${host}`, sha256: digest }, options))).toMatchObject({
+        code: 'artifact.unreachable',
+        retryable: 'never',
+      });
+    expect(asked).toEqual([]);
+    await new Promise((resolve) => elsewhere.close(resolve));
   });
 
   it('a transfer that breaks leaves nothing, and the next try gets the file', async () => {

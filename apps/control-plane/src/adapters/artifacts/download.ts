@@ -1,9 +1,13 @@
+import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { WorldFailure } from '../../domain/problem.js';
+import { ForbiddenAddress, mayAsk } from '../accounts/guarded-fetch.js';
+import { lookupOf } from '../notifications/reachable-addresses.js';
 
 const MOST_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const HERE = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Silence ends a download: to connect, before the headers, between two pieces of the body. */
 export const PATIENCE = { connectMs: 15_000, headersMs: 30_000, bodyMs: 60_000 } as const;
@@ -14,27 +18,44 @@ export interface Download {
   readonly sizeBytes: number | undefined;
 }
 
-/** HTTP and HTTPS, nothing else; follows at most five redirects. Throws `artifact.unreachable`. */
+/**
+ * HTTP and HTTPS, nothing else; follows at most five redirects. This machine is asked only where the URL itself names it,
+ * and link-local or reserved addresses never, wherever a name or a redirect leads. Throws `artifact.unreachable`.
+ */
 export class Downloader {
-  readonly #agent: Agent;
+  readonly #outside: Agent;
+  readonly #here: Agent;
 
   constructor(patience: { connectMs: number; headersMs: number; bodyMs: number } = PATIENCE) {
-    this.#agent = new Agent({
-      connect: { timeout: patience.connectMs },
-      headersTimeout: patience.headersMs,
-      bodyTimeout: patience.bodyMs,
-    });
+    const agent = (loopback: boolean): Agent =>
+      new Agent({
+        connect: {
+          timeout: patience.connectMs,
+          lookup: lookupOf(
+            (found) => mayAsk(found, loopback),
+            (host) => new ForbiddenAddress(host),
+          ),
+        },
+        headersTimeout: patience.headersMs,
+        bodyTimeout: patience.bodyMs,
+      });
+    this.#outside = agent(false);
+    this.#here = agent(true);
   }
 
   async open(url: string, signal: AbortSignal): Promise<Download> {
     let at = address(url, url);
+    const loopback = HERE.test(at.hostname);
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
+      // A literal address is not looked up, so it is judged here.
+      if (isIP(at.hostname.replace(/^\[|\]$/g, '')) !== 0 && !mayAsk(at.hostname, loopback)) throw forbidden(url);
       const response = await request(at, {
-        dispatcher: this.#agent,
+        dispatcher: loopback ? this.#here : this.#outside,
         signal,
         headers: { 'accept-encoding': 'identity' },
       }).catch((error: unknown) => {
         signal.throwIfAborted();
+        if (error instanceof ForbiddenAddress) throw forbidden(url);
         throw unreachable(url, reason(error), 'now', error);
       });
       const { statusCode, headers, body } = response;
@@ -58,8 +79,8 @@ export class Downloader {
   }
 
   /** Ends idle connections; for the end of the process. */
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await Promise.all([this.#outside.destroy(), this.#here.destroy()]);
   }
 }
 
@@ -89,6 +110,8 @@ export function unreachable(
     { cause },
   );
 }
+
+const forbidden = (url: string): WorldFailure => unreachable(url, 'it leads to an address that is not asked', 'never');
 
 function address(url: string, original: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;

@@ -58,7 +58,6 @@ const failureOf = (promise: Promise<unknown>) =>
 
 artifactStoreConformance('DirectoryArtifactStore', () => ({
   store: make(),
-  scratch,
   publish: (name, bytes) => {
     files.set(`/${name}`, bytes);
     return `${base}/${name}`;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ArtifactStore } from '../../application/artifacts/artifact-store.port.js';
@@ -56,11 +55,10 @@ export class DirectoryArtifactStore implements ArtifactStore {
     return this.#fetches.join(source.sha256, options, (signal, progress) => this.#fetch(source, signal, progress));
   }
 
-  async importFile(file: string, expected?: string): Promise<Digest> {
-    const digest = await this.#keep(createReadStream(file) as AsyncIterable<Buffer>, basename(file), (got) => {
-      if (expected !== undefined && got.sha256 !== expected) throw mismatch(file, expected, got.sha256);
+  importFile(from: AsyncIterable<Buffer>, name: string, expected?: string): Promise<Digest> {
+    return this.#keep(from, name, (got) => {
+      if (expected !== undefined && got.sha256 !== expected) throw mismatch(name, expected, got.sha256);
     });
-    return digest;
   }
 
   async list(): Promise<readonly { sha256: string; sizeBytes: number; name?: string }[]> {

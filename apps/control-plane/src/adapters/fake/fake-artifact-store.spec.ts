@@ -14,7 +14,6 @@ artifactStoreConformance('FakeArtifactStore', () => {
   const store = new FakeArtifactStore(join(scratch, 'store'));
   return {
     store,
-    scratch,
     publish: (name, bytes) => {
       const url = `https://example.test/${name}`;
       store.internet.set(url, bytes);

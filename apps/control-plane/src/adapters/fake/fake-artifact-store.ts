@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import type { ArtifactStore } from '../../application/artifacts/artifact-store.port.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 
@@ -48,8 +49,8 @@ export class FakeArtifactStore implements ArtifactStore {
     return { sizeBytes: this.#kept.get(source.sha256)!.sizeBytes };
   }
 
-  async importFile(file: string, expected?: string): Promise<{ sha256: string; sizeBytes: number }> {
-    return this.#keep(await readFile(file), basename(file), file, expected);
+  async importFile(from: AsyncIterable<Buffer>, name: string, expected?: string) {
+    return this.#keep(await buffer(from), name, name, expected);
   }
 
   async list(): Promise<readonly { sha256: string; sizeBytes: number; name?: string }[]> {

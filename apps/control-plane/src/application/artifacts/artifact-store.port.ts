@@ -8,7 +8,11 @@ export interface ArtifactStore {
     source: { url: string; sha256: string },
     options: { signal: AbortSignal; progress?: (percent: number) => void },
   ): Promise<{ sizeBytes: number }>;
-  /** From a local file; the digest is computed, and compared when given. */
-  importFile(file: string, expected?: string): Promise<{ sha256: string; sizeBytes: number }>;
+  /** From its bytes as they come; the digest is computed, and compared when given. */
+  importFile(
+    from: AsyncIterable<Buffer>,
+    name: string,
+    expected?: string,
+  ): Promise<{ sha256: string; sizeBytes: number }>;
   list(): Promise<readonly { sha256: string; sizeBytes: number; name?: string }[]>;
 }

@@ -1,8 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { Controller, Get, Inject, Post, Query, Req } from '@nestjs/common';
 import {
   ApiBearerAuth,
@@ -43,13 +38,8 @@ export class ArtifactsController {
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiCreatedResponse({ type: ArtifactDto })
   async put(@Req() request: Request, @Query() query: ArtifactQueryDto): Promise<ArtifactDto> {
-    const folder = await mkdtemp(join(tmpdir(), 'bastide-upload-'));
-    try {
-      const file = join(folder, 'upload');
-      await pipeline(request, createWriteStream(file, { mode: 0o600 }));
-      return await this.artifacts.importFile(file, query.sha256);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    // The connection outlives a refusal: somebody is to read it.
+    const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    return await this.artifacts.importFile(body, 'upload', query.sha256);
   }
 }

@@ -243,6 +243,17 @@ describe('every finding has its code and its place', () => {
     ]);
   });
 
+  it('an address that holds a password: everybody who may read the document would read it', () => {
+    const artifact = (url: string) => `artifacts: { a: { url: "${url}", sha256: ${'a'.repeat(64)} } }\n  guests:\n`;
+    expect(findings('module', 'guests:\n', artifact('https://files.example/a@1.tar'))).toEqual([]);
+    expect(findings('module', 'guests:\n', artifact('https://me:hunter2@files.example/a.tar'))).toEqual([
+      'document.invalid 13:26 spec.artifacts.a.url',
+    ]);
+    expect(findings('site', 'https://pve.town', 'https://root:hunter2@pve.town')).toEqual([
+      'document.invalid 16:17 spec.substrates.pve.endpoint',
+    ]);
+  });
+
   it('at most a hundred, however many unknown fields there are', () => {
     const unknown = Array.from({ length: 5000 }, (_, i) => `x${i}: 1\n`).join('');
     expect(parseModule('f', MODULE + unknown, FOLDER).diagnostics).toHaveLength(100);

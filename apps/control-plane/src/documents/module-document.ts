@@ -84,7 +84,8 @@ class RequiresDocument {
 }
 
 class ArtifactDocument {
-  @Matches(/^https?:\/\/[^\s]+$/) url!: string;
+  @Matches(/^https?:\/\/[^\s/@]+(\/\S*)?$/, { message: 'url must be http:// or https:// without user and password' })
+  url!: string;
   @Matches(/^[0-9a-f]{64}$/) sha256!: string;
   @Optional() @IsSize() size?: string;
 }

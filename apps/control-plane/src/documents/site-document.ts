@@ -44,7 +44,7 @@ class StorageClassesDocument {
 
 class SubstrateDocument {
   @IsIn(['proxmox']) kind!: 'proxmox';
-  @Matches(/^https:\/\/[^\s/]+$/, { message: 'endpoint must be https://host:port' }) endpoint!: string;
+  @Matches(/^https:\/\/[^\s/@]+$/, { message: 'endpoint must be https://host:port' }) endpoint!: string;
   @Matches(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/, {
     message: 'fingerprint must be a SHA-256 fingerprint: 32 bytes in upper-case hex, separated by colons',
   })

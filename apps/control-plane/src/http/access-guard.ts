@@ -46,6 +46,7 @@ export class AccessGuard implements CanActivate {
     if (!declared) throw new Error(`${targets[1]?.name}.${targets[0]?.name} does not declare what it needs`);
     const request = context.switchToHttp().getRequest<PrincipalRequest>();
     refuseOtherSites(request);
+    refuseNul(request);
     const principal = await this.#principalOf(request, { open: declared.role === 'anonymous' });
     if (principal) request.principal = principal;
     if (declared.role === 'anonymous') return true;
@@ -175,6 +176,26 @@ const throttled = (request: PrincipalRequest, retryAfterMs: number): Refusal =>
     remedy: `Wait ${Math.ceil(retryAfterMs / 1000)} seconds, then log in again or correct the token.`,
     details: { retryAfterMs },
   });
+
+function holdsNul(...among: unknown[]): boolean {
+  // Grows as it is walked: a body may be nested deeper than calls may be.
+  for (const value of among) {
+    if (typeof value === 'string' && value.includes('\0')) return true;
+    if (typeof value === 'object' && value !== null) for (const pair of Object.entries(value)) among.push(...pair);
+  }
+  return false;
+}
+
+/** PostgreSQL keeps every character but one, and would fail over that: nobody's request is to be a fault of ours. */
+function refuseNul(request: PrincipalRequest): void {
+  if (!holdsNul(request.params, request.query, request.body)) return;
+  throw new Refusal({
+    code: 'request.invalid',
+    subject: `${request.method} ${request.path}`,
+    message: 'The request holds a character that no text may have (NUL).',
+    remedy: 'Leave it out and send the request again.',
+  });
+}
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 

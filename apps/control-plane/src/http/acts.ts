@@ -113,7 +113,7 @@ export class AuditInterceptor implements NestInterceptor {
 
   /** Whoever is somebody is always in the audit. Undefined: this one is not. */
   #unwritten(request: PrincipalRequest, outcome: AuditAct['outcome']): number | undefined {
-    return request.principal || outcome !== 'refused' ? 0 : this.#strangers.take(request.ip ?? '');
+    return request.principal || outcome === 'done' ? 0 : this.#strangers.take(request.ip ?? '');
   }
 }
 

@@ -42,6 +42,13 @@ class ThingsController {
     throw new Refusal({ code: 'auth.wrong', subject: 'x', message: 'Wrong.', remedy: 'Try again.' });
   }
 
+  @Post('broken')
+  @Needs('anonymous')
+  @Acts('thing.broken')
+  broken(): never {
+    throw new Error('ours');
+  }
+
   @Post('checked')
   @Needs('operator')
   @Acts('thing.checked')
@@ -131,13 +138,15 @@ describe('acts through the API', () => {
   });
 
   it('of strangers who go on and on fill no disk; how many were left out is told', async () => {
-    const rows = async (times: number, token: string): Promise<number> => {
+    const rows = async (times: number, token: string, what = 'guessed'): Promise<number> => {
       written.length = 0;
-      for (let at = 0; at < times; at += 1) await post('guessed', {}, token);
+      for (let at = 0; at < times; at += 1) await post(what, {}, token);
       return written.length;
     };
     expect(await rows(120, 'wrong')).toBe(50);
     expect(await rows(120, 'right')).toBe(120);
+    // Neither do those who find what makes us fail.
+    expect(await rows(10, 'wrong', 'broken')).toBe(0);
   });
 
   it('name the fields of a body that is wrong', async () => {

@@ -86,6 +86,19 @@ describe('somebody else at the door', () => {
     expect((await from('2001:db8:1:3::1').logIn('nobody', 'wrong password')).code).toBe('auth.wrong');
   });
 
+  it('nobody fills the audit with what makes us fail', async () => {
+    const before = server.audited.length;
+    const stranger = from('203.0.113.77');
+    const codes = new Set<number>();
+    for (let tries = 0; tries < 30; tries += 1) {
+      codes.add((await stranger.logIn(`nobody\0${tries}`, 'wrong password')).status);
+      const logout = await stranger.ask('POST', `/session/providers/x%00${tries}/logout`, { logout_token: 'x' });
+      codes.add(logout.status);
+    }
+    expect([...codes].filter((code) => code >= 500)).toEqual([]);
+    expect(server.audited.length - before).toBeLessThanOrEqual(50);
+  });
+
   it('a session that began while the clock was far ahead is over when it has been set right', async () => {
     server.now += 400 * 24 * 3_600_000;
     const person = await ada();

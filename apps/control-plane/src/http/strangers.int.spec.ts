@@ -84,6 +84,10 @@ describe('somebody else at the door', () => {
       codes.push((await from(`2001:db8:1:2::${tries + 1}`).logIn(`nobody-${tries}`, 'wrong password')).code);
     expect(codes).toEqual([...Array(30).fill('auth.wrong'), 'auth.locked']);
     expect((await from('2001:db8:1:3::1').logIn('nobody', 'wrong password')).code).toBe('auth.wrong');
+    // Told once, too: ever new addresses of theirs are no news.
+    for (let tries = 0; tries < 5; tries += 1) await from(`2001:db8:1:2::f${tries}`).logIn('nobody', 'wrong password');
+    const locked = (await server.news('account-locked')).filter(({ facts }) => /^2001:/.test(String(facts.address)));
+    expect(locked).toHaveLength(1);
   });
 
   it('nobody fills the audit with what makes us fail', async () => {

@@ -1,3 +1,4 @@
+import { networkOf } from '../../domain/account/network.js';
 import type { JsonObject } from '../../domain/ids.js';
 import { type NotificationEvent, plainLine } from '../../domain/notification/event.js';
 import { Refusal } from '../../domain/problem.js';
@@ -96,12 +97,12 @@ export class LogIn {
     return (await this.accounts.find(name.trim().toLowerCase()))?.account.name;
   }
 
-  /** Once an hour. A name that nobody has could be a password typed into the wrong field: it is not told. */
+  /** Once an hour and network. A name that nobody has could be a password typed into the wrong field: it is not told. */
   async #tellLocked(address: string, name: string | undefined): Promise<void> {
     const account = name === undefined ? undefined : await this.knownName(name);
     const at = this.clock.now();
     const facts = { address: plainLine(address, 60), ...(account === undefined ? {} : { account }) };
-    const key = `locked/${account ?? ''}/${facts.address}/${Math.floor(at / HOUR_MS)}`;
+    const key = `locked/${account ?? ''}/${networkOf(facts.address)}/${Math.floor(at / HOUR_MS)}`;
     await this.news?.record([{ kind: 'account-locked', key, at, facts }]);
   }
 

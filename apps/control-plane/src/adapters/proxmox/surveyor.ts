@@ -3,6 +3,7 @@ import { connect } from 'node:tls';
 import type { Clock } from '../../application/clock.port.js';
 import type { ClusterSurvey, ShownCertificate, Surveyor } from '../../application/sites/cluster-survey.port.js';
 import { Refusal } from '../../domain/problem.js';
+import { reachOf } from '../notifications/reachable-addresses.js';
 import { text } from './answers.js';
 import { bare } from './pinned-connection.js';
 import { ProxmoxClient } from './proxmox-client.js';
@@ -10,8 +11,6 @@ import { ProxmoxClient } from './proxmox-client.js';
 const HANDSHAKE_MS = 10_000;
 const SURVEY_MS = 30_000;
 const GIB = 1024 ** 3;
-/** Addresses at which no cluster can be, but other things: link-local (cloud metadata), "this host", multicast. */
-const NO_CLUSTER = [/^169\.254\./, /^0\./, /^2(2[4-9]|3\d)\./, /^fe[89ab][0-9a-f]:/i, /^ff/i, /^::$/];
 
 /** Looks at Proxmox VE clusters before they are connected. */
 export class ProxmoxSurveyor implements Surveyor {
@@ -130,8 +129,8 @@ function addressOf(endpoint: string): { host: string; port: number } {
   return { host: bare(url.hostname), port: Number(url.port || 8006) };
 }
 
-const refusedAddress = (address: string): boolean =>
-  NO_CLUSTER.some((pattern) => pattern.test(address.replace(/^::ffff:/i, '')));
+/** Addresses at which no cluster can be, but other things: link-local (cloud metadata), "this host", multicast. */
+const refusedAddress = (address: string): boolean => isIP(address) !== 0 && reachOf(address) === 'never';
 
 function noCluster(endpoint: string): Refusal {
   const message = 'must be the address of a cluster: https://host:8006';

@@ -1,6 +1,8 @@
+import type { Server } from 'node:http';
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import helmet from 'helmet';
+import { limitBodies } from './body-time.js';
 import { AccountController } from './controllers/account.controller.js';
 import { AccountsController } from './controllers/accounts.controller.js';
 import { ArtifactsController } from './controllers/artifacts.controller.js';
@@ -58,6 +60,7 @@ export const API_PREFIX = 'api/v1';
 
 /** What every instance of the API has, in the product and in tests. `tls`: it speaks HTTPS itself. */
 export function furnish(app: INestApplication, { tls = false }: { readonly tls?: boolean } = {}): void {
+  app.use(limitBodies(app.getHttpServer() as Server));
   app.use(
     helmet({
       // Means something over TLS alone; other names below ours are not ours to decide about.

@@ -11,6 +11,7 @@ import {
 import type { Request } from 'express';
 import type { ArtifactStore } from '../../application/artifacts/artifact-store.port.js';
 import { Acts } from '../acts.js';
+import { expectLargeBody } from '../body-time.js';
 import { ArtifactQueryDto } from '../dto/requests.js';
 import { ArtifactDto, ProblemDto } from '../dto/responses.js';
 import { Needs } from '../needs.js';
@@ -38,6 +39,7 @@ export class ArtifactsController {
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiCreatedResponse({ type: ArtifactDto })
   async put(@Req() request: Request, @Query() query: ArtifactQueryDto): Promise<ArtifactDto> {
+    expectLargeBody(request);
     // The connection outlives a refusal: somebody is to read it.
     const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     return await this.artifacts.importFile(body, 'upload', query.sha256);

@@ -14,12 +14,9 @@ import { ListTable } from '../../components/list-table.js';
 import { Page as Frame } from '../../components/page.js';
 import { Placeholder, RowsShape } from '../../components/placeholder.js';
 import { ProblemCard } from '../../components/problem-card.js';
+import { endOf, startOf } from './whole-day.js';
 
 const PAGE = 100;
-const DAY = 86_400_000;
-
-/** Midnight of a day as the browser's date field writes it, where one is. */
-const startOf = (day: string): number => new Date(`${day}T00:00`).getTime();
 
 /** Every act, who, when, from where; whether the chain is whole; to take away. */
 export function Page() {
@@ -32,7 +29,7 @@ export function Page() {
     ...Object.fromEntries(Object.entries(words).filter(([, value]) => value.trim() !== '')),
     ...(since ? { since: startOf(since) } : {}),
     // The whole day that was chosen.
-    ...(until ? { until: startOf(until) + DAY - 1 } : {}),
+    ...(until ? { until: endOf(until) } : {}),
   };
   const acts = Object.entries(
     (i18n.getResourceBundle(i18n.resolvedLanguage ?? 'en', 'acts') ?? {}) as Record<string, string>,

@@ -3,6 +3,7 @@ import { modals } from '@mantine/modals';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { may, useSession } from '../../api/session.js';
 import { ForeignText } from '../../components/foreign-text.js';
@@ -27,7 +28,7 @@ export function FailureCard({ live, onChoose }: { live: LiveRun; onChoose: (step
   const broken = live.steps.filter((step) => BROKEN.has(step.state));
   const done = live.steps.filter((step) => step.state === 'succeeded').length;
   const allowed = may(session?.account, 'operator', run.site);
-  const error = [retry, undo, leave].find((act) => act.error)?.error;
+  const error = newestError(retry, undo, leave);
   const confirm = (what: 'undo' | 'leave', act: () => void) =>
     modals.openConfirmModal({
       title: t(`${what}Title`),

@@ -5,6 +5,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
@@ -48,7 +49,7 @@ export function PeopleSection({ own }: { own: string }) {
   });
   const [lost, setLost] = useState<Dto<'AccountDto'>>();
   const [leaving, setLeaving] = useState<Dto<'AccountDto'>>();
-  const error = change.error ?? remove.error ?? reset.error;
+  const error = newestError(change, remove, reset);
   return (
     <Stack>
       <Group justify="flex-end">

@@ -1941,7 +1941,7 @@ export interface components {
         TodoDto: {
             id: string;
             /** @enum {string} */
-            kind: "run-failed" | "run-cancelled" | "check-failing" | "never-checked" | "nobody-told" | "telling-fails";
+            kind: "run-failed" | "run-cancelled" | "check-failing" | "never-checked" | "guests-unfinished" | "nobody-told" | "telling-fails";
             /** @enum {string} */
             severity: "required" | "recommended" | "info";
             /** @description Absent: it is about the control plane itself. */
@@ -2065,6 +2065,14 @@ export interface components {
             /** @description Of the module in the catalogue. */
             newestVersion?: string;
         };
+        UnfinishedGuestDto: {
+            instance: string;
+            name: string;
+            hostname: string;
+            substrate: string;
+            /** @description Every id it was asked for under. */
+            vmids: number[];
+        };
         StackBindingDto: {
             consumer: string;
             requirement: string;
@@ -2075,6 +2083,8 @@ export interface components {
             stack: components["schemas"]["StackDto"];
             domain: string;
             instances: components["schemas"]["StackInstanceDto"][];
+            /** @description May lie on the substrate, half or whole, until a plan of the stack clears them. */
+            unfinished: components["schemas"]["UnfinishedGuestDto"][];
             links: components["schemas"]["LinkDto"][];
             bindings: components["schemas"]["StackBindingDto"][];
         };

@@ -188,6 +188,16 @@ export function addStackCommands(program: Command): void {
               ['LINK', 'URL'],
               view.links.map((link) => [link.title, link.url]),
             ),
+            ...(view.unfinished.length === 0
+              ? []
+              : [
+                  '',
+                  table(
+                    ['UNFINISHED', 'IDS', 'SUBSTRATE'],
+                    view.unfinished.map((guest) => [guest.hostname, guest.vmids.join(', '), guest.substrate]),
+                  ),
+                  'What is left of them is cleared by the next plan of this stack, a removal too.',
+                ]),
           ].join('\n'),
         );
       }),

@@ -16,6 +16,10 @@ const TODOS: Readonly<Record<TodoKind, { what: string; next: (stack: string, run
   'run-cancelled': { what: 'a run was cancelled', next: (_, run) => `bastide run show ${run}` },
   'check-failing': { what: 'checks fail', next: (stack) => `bastide stack checks ${stack}` },
   'never-checked': { what: 'has never been checked', next: (stack) => `bastide stack check ${stack}` },
+  'guests-unfinished': {
+    what: 'an unfinished creation may have left guests on the cluster; the next plan clears them',
+    next: (stack) => `bastide stack show ${stack}`,
+  },
   'nobody-told': { what: 'nobody would hear of a failure', next: () => 'bastide notification add-mail --help' },
   'telling-fails': { what: 'notifications do not arrive', next: () => 'bastide notification deliveries' },
 };

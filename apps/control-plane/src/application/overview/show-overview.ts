@@ -18,6 +18,8 @@ export interface StackSummary {
   /** Newest check; absent: never. */
   readonly checkedAt?: number;
   readonly failingChecks: number;
+  /** Guests whose creation came to no end. */
+  readonly unfinishedGuests: number;
   readonly latestRun?: StoredRun;
   readonly links: StackView['links'];
 }
@@ -27,6 +29,7 @@ export const TODO_KINDS = [
   'run-cancelled',
   'check-failing',
   'never-checked',
+  'guests-unfinished',
   'nobody-told',
   'telling-fails',
 ] as const;
@@ -100,6 +103,7 @@ export class ShowOverview {
           health: healthOf(stack, stackHealth(run, looks, hasGuests)),
           ...(checkedAt > 0 ? { checkedAt } : {}),
           failingChecks: looks.filter((look) => !look.healthy).length,
+          unfinishedGuests: view.unfinished.length,
           ...(run ? { latestRun: run } : {}),
           links:
             stack.state === 'archived' || (run?.operation === 'install' && run.state !== 'succeeded') ? [] : view.links,
@@ -137,7 +141,8 @@ const healthOf = (stack: WantedStack, health: StackHealth): StackHealth =>
   stack.state === 'archived' && health !== 'failed' && health !== 'changing' ? 'archived' : health;
 
 /** What waits for the admin. Each goes away by what it asks for. */
-function todosOf({ stack, health, failingChecks, latestRun, checkedAt }: StackSummary): readonly OverviewTodo[] {
+function todosOf(summary: StackSummary): readonly OverviewTodo[] {
+  const { stack, health, failingChecks, unfinishedGuests, latestRun, checkedAt } = summary;
   const todo = (
     kind: OverviewTodo['kind'],
     severity: Todo['severity'],
@@ -147,6 +152,12 @@ function todosOf({ stack, health, failingChecks, latestRun, checkedAt }: StackSu
     const kind = latestRun?.state === 'cancelled' ? 'run-cancelled' : 'run-failed';
     return todo(kind, 'required', latestRun ? { run: latestRun.id } : {});
   }
-  if (health === 'failing') return todo('check-failing', 'required', { count: failingChecks });
+  // Until somebody has decided about the run, and while one is under way, it is the run's own affair.
+  const left =
+    unfinishedGuests > 0 && health !== 'changing'
+      ? todo('guests-unfinished', 'recommended', { count: unfinishedGuests })
+      : [];
+  if (health === 'failing') return [...todo('check-failing', 'required', { count: failingChecks }), ...left];
+  if (left.length > 0) return left;
   return health === 'unknown' && checkedAt === undefined ? todo('never-checked', 'info', {}) : [];
 }

@@ -1,7 +1,7 @@
 import type { StackId } from '../../domain/ids.js';
 import { interpolate } from '../../domain/module/interpolation.js';
 import { Refusal } from '../../domain/problem.js';
-import type { RecordedGuest, WantedStack } from '../../domain/stack/stack.js';
+import { type RecordedGuest, unfinishedOf, type WantedStack } from '../../domain/stack/stack.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
 import type { StackStore } from './stack-store.port.js';
@@ -33,6 +33,14 @@ export interface StackView {
     }[];
     /** Newest version of the module in the catalogue. */
     readonly newestVersion?: string;
+  }[];
+  /** Guests whose creation came to no end: half or whole, they may lie on the substrate until a plan of the stack clears them. */
+  readonly unfinished: readonly {
+    readonly instance: string;
+    readonly name: string;
+    readonly hostname: string;
+    readonly substrate: string;
+    readonly vmids: readonly number[];
   }[];
   /** Tiles for people. */
   readonly links: readonly { readonly instance: string; readonly title: string; readonly url: string }[];
@@ -96,6 +104,10 @@ export class ShowStack {
           })),
           ...(newest ? { newestVersion: newest } : {}),
         };
+      }),
+      unfinished: unfinishedOf(id, recorded).map(({ spec, vmids }) => {
+        const [, instance = '', name = ''] = spec.key.split('/');
+        return { instance, name, hostname: spec.hostname, substrate: spec.substrate, vmids };
       }),
       links: own.flatMap((instance) => {
         const facts: Record<string, string> = {

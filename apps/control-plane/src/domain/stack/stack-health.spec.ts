@@ -23,6 +23,7 @@ describe('health of a stack in one word', () => {
   it('of a stack without guests is that of its run: there is nothing to look at', () => {
     expect(stackHealth({ state: 'succeeded', finishedAt: 4 }, [], false)).toBe('healthy');
     expect(stackHealth({ state: 'failed', finishedAt: 4 }, [], false)).toBe('failed');
+    expect(stackHealth({ state: 'left', finishedAt: 4 }, [], false)).toBe('unknown');
     expect(stackHealth(undefined, [], false)).toBe('unknown');
   });
 });

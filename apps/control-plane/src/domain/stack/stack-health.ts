@@ -23,7 +23,7 @@ const BY_RUN: Readonly<Record<RunState, StackHealth | undefined>> = {
 
 /**
  * Newest look of each instance's guest in; one word out. A look from before the end of the newest run says nothing. What has
- * no guest has nothing to look at: it is well when its run was.
+ * no guest has nothing to look at: it is well when its run was, and one that was left as it is was not.
  */
 export function stackHealth(
   run: { readonly state: RunState; readonly finishedAt?: number } | undefined,
@@ -33,6 +33,6 @@ export function stackHealth(
   const byRun = run && BY_RUN[run.state];
   if (byRun) return byRun;
   const fresh = looks.filter((look) => look.at >= (run?.finishedAt ?? 0));
-  if (fresh.length === 0) return run && !hasGuests ? 'healthy' : 'unknown';
+  if (fresh.length === 0) return run && !hasGuests && run.state !== 'left' ? 'healthy' : 'unknown';
   return fresh.every((look) => look.healthy) ? 'healthy' : 'failing';
 }

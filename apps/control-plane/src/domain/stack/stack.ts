@@ -50,6 +50,10 @@ export interface BegunGuest {
   readonly elsewhere?: true;
 }
 
+/** Of one stack, without those whose guest is there under another id: strangers have the ids it did not get, as a rule. */
+export const unfinishedOf = (stack: StackId, { begun = [], guests }: RecordedSite): readonly BegunGuest[] =>
+  begun.filter((one) => one.stack === stack && !(one.elsewhere && guests.some(({ id }) => id === one.spec.id)));
+
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, and what unfinished creations may have left. */
 export interface RecordedSite {
   readonly stacks: readonly { readonly id: StackId; readonly name: string; readonly archived?: true }[];

@@ -215,10 +215,23 @@ export class StackBindingDto {
   @ApiProperty() provider!: string;
 }
 
+export class UnfinishedGuestDto {
+  @ApiProperty() instance!: string;
+  @ApiProperty() name!: string;
+  @ApiProperty() hostname!: string;
+  @ApiProperty() substrate!: string;
+  @ApiProperty({ type: [Number], description: 'Every id it was asked for under.' }) vmids!: number[];
+}
+
 export class StackDetailDto {
   @ApiProperty({ type: StackDto }) stack!: StackDto;
   @ApiProperty() domain!: string;
   @ApiProperty({ type: [StackInstanceDto] }) instances!: StackInstanceDto[];
+  @ApiProperty({
+    type: [UnfinishedGuestDto],
+    description: 'May lie on the substrate, half or whole, until a plan of the stack clears them.',
+  })
+  unfinished!: UnfinishedGuestDto[];
   @ApiProperty({ type: [LinkDto] }) links!: LinkDto[];
   @ApiProperty({ type: [StackBindingDto] }) bindings!: StackBindingDto[];
 }

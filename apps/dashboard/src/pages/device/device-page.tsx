@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { useSession } from '../../api/session.js';
 import cards from '../../components/cards.module.css';
@@ -27,7 +28,7 @@ export function Page() {
     mutationFn: (confirm: boolean) =>
       confirmed(() => ask(api.POST('/api/v1/account/devices', { body: { code, confirm } }))),
   });
-  const error = answer.error ?? look.error;
+  const error = newestError(answer, look);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     look.mutate();

@@ -5,6 +5,7 @@ import { memo, type ReactNode, startTransition, useEffect, useMemo, useState } f
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { api, ask, baseUrl } from '../../api/client.js';
+import { underWay } from '../../api/run-states.js';
 import { may, useSession } from '../../api/session.js';
 import { paths } from '../../app/paths.js';
 import { Answer } from '../../components/answer.js';
@@ -145,12 +146,10 @@ const Graph = memo(function Graph({ steps }: { steps: LiveRun['steps'] }) {
   );
 });
 
-const UNDER_WAY = new Set<string>(['running', 'cancelling', 'undoing']);
-
 function Overall({ live: { detail, steps } }: { live: LiveRun }) {
   const { t } = useTranslation('run');
   const { run } = detail;
-  const open = UNDER_WAY.has(run.state);
+  const open = underWay(run.state);
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
     if (!open) return;
@@ -196,7 +195,7 @@ function CancelButton({ live: { detail } }: { live: LiveRun }) {
   const cancel = useAct(detail.run.id, () =>
     ask(api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id: detail.run.id } } })),
   );
-  if (!UNDER_WAY.has(detail.run.state)) return null;
+  if (!underWay(detail.run.state)) return null;
   const allowed = may(session?.account, 'operator', detail.run.site);
   const reason = allowed ? (detail.run.state === 'running' ? undefined : t('cancelling')) : t('notAllowed');
   return (

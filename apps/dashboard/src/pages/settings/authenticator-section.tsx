@@ -4,6 +4,7 @@ import { QRCodeSVG } from 'qrcode.react';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import { sessionQuery } from '../../api/session.js';
@@ -33,7 +34,7 @@ export function AuthenticatorSection({ on }: { on: boolean }) {
       await queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
     },
   });
-  const error = start.error ?? confirm.error ?? remove.error;
+  const error = newestError(start, confirm, remove);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     confirm.mutate(typed.replace(/\s/g, ''));

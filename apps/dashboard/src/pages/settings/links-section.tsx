@@ -3,6 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
@@ -40,7 +41,7 @@ export function LinksSection({
       confirmed(() => ask(api.POST('/api/v1/account/links/{id}/remove', { params: { path: { id } } }))),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: KEY }),
   });
-  const error = link.error ?? unlink.error;
+  const error = newestError(link, unlink);
   return (
     <Stack>
       <ReturnProblem code={asked.get('problem')} />

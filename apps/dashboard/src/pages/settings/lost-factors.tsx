@@ -2,6 +2,7 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
@@ -28,7 +29,7 @@ export function LostFactors({ of: { id, twoFactor } }: { of: Dto<'AccountDto'> }
     mutationFn: () => ask(api.DELETE('/api/v1/accounts/{id}/totp', { params: { path } })),
     onSuccess: reread,
   });
-  const error = takeKey.error ?? takeApp.error;
+  const error = newestError(takeKey, takeApp);
   const row = (name: string, shown: React.ReactNode, take: () => void) => (
     <Group key={name} justify="space-between">
       <Text size="sm">{shown}</Text>

@@ -3,6 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { every, queryClient } from '../../api/query-client.js';
 import type { Dto } from '../../api/types.js';
@@ -51,7 +52,7 @@ export function NotificationsSection() {
     mutationFn: (id: string) => ask(api.DELETE('/api/v1/notifications/targets/{id}', at(id))),
     onSuccess: reread,
   });
-  const error = test.error ?? pause.error ?? remove.error;
+  const error = newestError(test, pause, remove);
   const close = (): void => setEditing(undefined);
   return (
     <Stack gap={40}>

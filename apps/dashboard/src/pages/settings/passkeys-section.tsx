@@ -4,6 +4,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { knowsPasskeys, makePasskey } from '../../api/passkey.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
@@ -52,7 +53,7 @@ export function PasskeysSection() {
       confirmed(() => ask(api.POST('/api/v1/account/passkeys/{id}/remove', { params: { path: { id } } }))),
     onSuccess: reread,
   });
-  const error = add.error ?? rename.error ?? remove.error;
+  const error = newestError(add, rename, remove);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (!naming) return;

@@ -101,7 +101,7 @@ export function PeopleSection({ own }: { own: string }) {
                       </Button>
                     ) : null}
                     {one.origin ? null : (
-                      <Button size="xs" variant="default" onClick={() => reset.mutate(one)}>
+                      <Button size="xs" variant="default" loading={reset.isPending} onClick={() => reset.mutate(one)}>
                         {t('resetPassword')}
                       </Button>
                     )}

@@ -3,6 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import { queryClient } from '../../api/query-client.js';
 import { sessionQuery } from '../../api/session.js';
@@ -43,7 +44,7 @@ export function ProvidersSection() {
     mutationFn: (id: string) => ask(api.DELETE('/api/v1/identity-providers/{id}', { params: { path: { id } } })),
     onSuccess: reread,
   });
-  const error = remove.error ?? test.error;
+  const error = newestError(remove, test);
   return (
     <Stack>
       <Group justify="space-between" align="flex-start">
@@ -198,7 +199,7 @@ function StackIdentity({
       ask(api.POST('/api/v1/identity-providers', { body: { name: t('stackName', { site: of.site }), stack } })),
     onSuccess: onMade,
   });
-  const error = plan.error ?? add.error;
+  const error = newestError(plan, add);
   const bind = (): void => {
     const address = (redirectUri ?? '').replace(/\/api\/v1\/.*$/, '');
     plan.mutate({

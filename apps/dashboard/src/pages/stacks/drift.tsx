@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.js';
+import { newestError } from '../../api/newest-error.js';
 import { toProblem } from '../../api/problem.js';
 import type { Dto } from '../../api/types.js';
 import { ForeignText } from '../../components/foreign-text.js';
@@ -96,7 +97,7 @@ function Open({ of, stack, allowed }: { of: Difference; stack: Dto<'StackDto'>; 
   const { guest, drift } = of;
   const path = { params: { path: { id: stack.id } } };
   const seen = { guest, field: drift.field, observed: drift.observed };
-  const problem = plan.error ?? answer.error;
+  const problem = newestError(plan, answer);
   const reasons = [...new Set([drift.without.adopt, drift.without.restore])].filter((why) => why !== undefined);
   const about = <span className="visually-hidden"> {keyOf(of)}</span>;
   return (

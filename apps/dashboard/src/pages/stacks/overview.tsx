@@ -58,6 +58,7 @@ export function Overview({ seen, admin }: { seen: Dto<'StackDetailDto'>; admin: 
 function FirstPasswords({ id }: { id: string }) {
   const { t } = useTranslation('stacks');
   const reveal = useMutation({
+    gcTime: 0,
     mutationFn: () => ask(api.POST('/api/v1/stacks/{id}/credentials', { params: { path: { id } } })),
   });
   return (

@@ -13,6 +13,7 @@ import { Guests } from './guests.js';
 import { Overview } from './overview.js';
 import { Remove } from './remove.js';
 import { Secrets } from './secrets.js';
+import { Unfinished } from './unfinished.js';
 import { useStack } from './use-stack.js';
 
 const TABS = ['overview', 'guests', 'checks', 'configuration', 'secrets', 'remove'] as const;
@@ -39,6 +40,7 @@ export function Page() {
               site: seen.stack.site,
             })}
           >
+            <Unfinished seen={seen} />
             <Tabs
               value={open}
               onChange={(value) =>

@@ -143,14 +143,16 @@ function Overview({ data }: { data: Dto<'OverviewDto'> }) {
               <Runs runs={data.running} />
             </Section>
           ) : null}
-          <Section title={t('runs')}>
-            <Runs runs={data.recent} />
-            {data.recent.length > 0 ? (
-              <Anchor component={Link} to={paths.runs()} size="sm">
-                {t('allRuns')}
-              </Anchor>
-            ) : null}
-          </Section>
+          {data.recent.length > 0 || data.running.length === 0 ? (
+            <Section title={t('runs')}>
+              <Runs runs={data.recent} />
+              {data.recent.length > 0 ? (
+                <Anchor component={Link} to={paths.runs()} size="sm">
+                  {t('allRuns')}
+                </Anchor>
+              ) : null}
+            </Section>
+          ) : null}
         </Stack>
         <Section title={t('changes')}>
           <Stack gap="xs" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>

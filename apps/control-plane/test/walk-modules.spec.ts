@@ -9,11 +9,17 @@ import semver from 'semver';
 import { DirectoryCatalogue } from '../src/adapters/catalogue/directory-catalogue.js';
 import type { Json } from '../src/domain/ids.js';
 import { checkValue } from '../src/domain/module/config-check.js';
+import { type Translations, textsOfBlueprint, textsOfModule } from '../src/domain/translations.js';
 
 const content = await new DirectoryCatalogue({ modules: ['modules'], blueprints: ['blueprints'] }).load();
 const interfaces = new Map(content.interfaces.map((definition) => [definition.name, definition]));
 const modules = new Map(content.modules.map((module) => [module.name, module]));
 const blueprints = new Map(content.blueprints.map((blueprint) => [blueprint.name, blueprint]));
+
+/** Besides English, in which they are written: what the dashboard speaks. */
+const LANGUAGES = ['de', 'fr'];
+const untranslated = (of: { translations?: Translations }, texts: ReadonlySet<string>): string[] =>
+  LANGUAGES.flatMap((language) => [...texts].filter((one) => !of.translations?.[language]?.[one]));
 
 const folders = (directory: string): string[] =>
   readdirSync(directory, { withFileTypes: true })
@@ -58,6 +64,10 @@ describe.each(folders('modules'))('modules/%s', (name) => {
   it('explains itself, and what changed up to this very version', () => {
     expect(paragraphs(join(folder, 'README.md')).length).toBeGreaterThan(1);
     expect(text(folder, 'CHANGELOG.md')).toContain(module.version);
+  });
+
+  it('says in German and French all that people read of it', () => {
+    expect(untranslated(module, textsOfModule(module))).toEqual([]);
   });
 
   it('has an icon that draws and runs nothing', () => {
@@ -128,6 +138,10 @@ describe.each([...interfaces.values()].map((definition) => [definition.name, def
 describe.each(folders('blueprints'))('blueprints/%s', (name) => {
   const folder = join('blueprints', name);
   const blueprint = blueprints.get(name)!;
+
+  it('says in German and French all that people read of it', () => {
+    expect(untranslated(blueprint, textsOfBlueprint(blueprint))).toEqual([]);
+  });
 
   it('explains itself', () => {
     expect(paragraphs(join(folder, 'README.md')).length).toBeGreaterThan(1);

@@ -13,9 +13,11 @@ import {
 } from 'class-validator';
 import type { Blueprint, BlueprintModule, GuestSize } from '../domain/blueprint/blueprint.js';
 import type { Sha256 } from '../domain/ids.js';
+import { type Translations, textsOfBlueprint } from '../domain/translations.js';
 import { Header, NAME, SEMVER } from './header.js';
 import { mapValues, PropertyDocument, toProperty } from './schema-document.js';
 import { IsSize, ListOf, MapOf, MapOfMaps, Nested, Optional } from './shape.js';
+import { translationFindings } from './translations.js';
 import { gibibytes, mebibytes } from './units.js';
 
 class BlueprintMetadata {
@@ -74,6 +76,7 @@ export class BlueprintDocument extends Header {
   @Equals('Blueprint') kind!: string;
   @Nested(() => BlueprintMetadata) metadata!: BlueprintMetadata;
   @Nested(() => BlueprintSpec) spec!: BlueprintSpec;
+  @Optional() @IsObject() translations?: Record<string, unknown>;
 }
 
 const toGuestSize = (document: GuestSizeDocument | null): GuestSize => ({
@@ -113,6 +116,7 @@ export function toBlueprint(document: BlueprintDocument, digest: Sha256): Bluepr
     sizes: mapValues(spec.sizes ?? {}, (profile) =>
       mapValues(profile ?? {}, (instance) => ({ guests: mapValues(instance.guests, toGuestSize) })),
     ),
+    ...(document.translations ? { translations: document.translations as Translations } : {}),
     digest,
   };
 }
@@ -149,5 +153,6 @@ export function blueprintFindings(
         });
     }
   }
-  return found;
+  const texts = () => textsOfBlueprint(toBlueprint(document, '' as Sha256));
+  return [...found, ...translationFindings(document.translations, texts)];
 }

@@ -179,6 +179,28 @@ describe('every finding has its code and its place', () => {
     ],
     ['module', 'webdav/v1, guest: app', 'webdav/v1', 'module.guest_unclear 17:12 spec.provides.pages'],
     ['module', '{ guest: app, kind', '{ guest: web, kind', 'module.guest_unknown 25:22 spec.certificates.server.guest'],
+    [
+      'module',
+      'spec:\n',
+      'translations: { german: { Notes: N } }\nspec:\n',
+      'document.invalid 12:25 translations.german',
+    ],
+    ['module', 'spec:\n', 'translations: { en: { Notes: N } }\nspec:\n', 'document.invalid 12:21 translations.en'],
+    ['module', 'spec:\n', 'translations: { de: Notizen }\nspec:\n', 'document.invalid 12:21 translations.de'],
+    ['module', 'spec:\n', 'translations: { de: { Note: N } }\nspec:\n', 'document.invalid 12:29 translations.de.Note'],
+    [
+      'module',
+      'spec:\n',
+      'translations: { de: { Notes: 1 } }\nspec:\n',
+      'document.invalid 12:30 translations.de.Notes',
+    ],
+    ['module', 'spec:\n', 'translations: [de]\nspec:\n', 'document.invalid 12:15 translations'],
+    [
+      'blueprint',
+      'spec:\n',
+      'translations: { fr: { Bureau: B } }\nspec:\n',
+      'document.invalid 4:31 translations.fr.Bureau',
+    ],
     ['module', 'in-place', 'in-situ', 'document.invalid 30:24 spec.changes.guests.app.memory'],
     ['blueprint', 'name: office', 'name: other', 'blueprint.name 3:19 metadata.name'],
     [

@@ -19,6 +19,7 @@ import {
   MODULE_CATEGORIES,
   type ModuleManifest,
 } from '../domain/module/manifest.js';
+import { type Translations, textsOfModule } from '../domain/translations.js';
 import { Header, INTERFACE, Links, NAME, Origin, Person, SEMVER } from './header.js';
 import {
   mapValues,
@@ -29,6 +30,7 @@ import {
   withoutUndefined,
 } from './schema-document.js';
 import { IsDuration, IsSize, ListOf, MapOf, Nested, Optional } from './shape.js';
+import { translationFindings } from './translations.js';
 import { gibibytes, mebibytes, milliseconds } from './units.js';
 
 const CHANGE_CLASSES = ['in-place', 'reboot', 'grow-only', 'migrate', 'recreate', 'immutable'] as const;
@@ -144,6 +146,7 @@ export class ModuleDocument extends Header {
   @Equals('Module') kind!: string;
   @Nested(() => ModuleMetadata) metadata!: ModuleMetadata;
   @Nested(() => ModuleSpec) spec!: ModuleSpec;
+  @Optional() @IsObject() translations?: Record<string, unknown>;
 }
 
 const DEFAULT_HOOK_TIMEOUT_MS = 5 * 60_000;
@@ -219,6 +222,7 @@ export function toManifest(
       : {}),
     tiles: (spec.links ?? []).map((tile) => ({ ...tile })),
     todos: (spec.todos ?? []).map((todo) => ({ ...todo })),
+    ...(document.translations ? { translations: document.translations as Translations } : {}),
     digest: folder.digest,
     hookFiles: folder.hookFiles,
   };
@@ -296,5 +300,6 @@ export function moduleFindings(
         message: `must be one of ${CHANGE_CLASSES.join(', ')}`,
       });
   }
-  return found;
+  const texts = () => textsOfModule(toManifest(document, { ...folder, digest: '' as Sha256 }));
+  return [...found, ...translationFindings(document.translations, texts)];
 }

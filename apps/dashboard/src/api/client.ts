@@ -10,6 +10,8 @@ const SAFE = new Set(['GET', 'HEAD']);
 
 async function send(request: Request): Promise<Response> {
   const asked = request.clone();
+  // Modules and blueprints have texts in several languages; the one chosen here need not be the browser's.
+  asked.headers.set('accept-language', document.documentElement.lang || 'en');
   const token = sessionSignal.csrfToken();
   if (token && !SAFE.has(asked.method)) asked.headers.set('x-csrf-token', token);
   try {

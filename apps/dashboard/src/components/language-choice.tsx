@@ -1,5 +1,6 @@
 import { Select } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
+import { queryClient } from '../api/query-client.js';
 import { chooseLanguage, LANGUAGES, type LanguageCode } from '../i18n/i18n.js';
 
 /** The language of the screens. `onChosen` is told, to keep it with the account. */
@@ -13,7 +14,8 @@ export function LanguageChoice({ onChosen }: { onChosen?: (code: LanguageCode) =
       allowDeselect={false}
       onChange={(code) => {
         if (!code) return;
-        void chooseLanguage(code as LanguageCode);
+        // Texts of modules come from the server, in the language of then.
+        void chooseLanguage(code as LanguageCode).then(() => queryClient.invalidateQueries());
         onChosen?.(code as LanguageCode);
       }}
     />

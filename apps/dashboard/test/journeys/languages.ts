@@ -25,6 +25,15 @@ export function languages(day: Day): void {
     await page.context().close();
   });
 
+  it.each([
+    ['de', 'Gemeinsam aufschreiben, was alle wiederfinden sollen.'],
+    ['fr', 'Écrire ensemble ce que chacun doit retrouver.'],
+  ])('a module speaks %s', async (language, summary) => {
+    const page = await read(language, '/catalogue');
+    await page.locator('main').getByText(summary).first().waitFor();
+    await page.context().close();
+  });
+
   it('a finding speaks German around a name that means harm, which stays text', async () => {
     const { id } = (await day.demo.cli('plan', 'memo', '--name', 'named', '--set', `${NAME}=1`)).json();
     const page = await read('de', `/plans/${id}`);

@@ -3,6 +3,7 @@ import type { Todo } from '../../domain/module/manifest.js';
 import { isSettled } from '../../domain/run/transitions.js';
 import type { WantedStack } from '../../domain/stack/stack.js';
 import { type StackHealth, stackHealth } from '../../domain/stack/stack-health.js';
+import { inLanguages } from '../../domain/translations.js';
 import type { AuditLog } from '../audit/audit-log.port.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { RunStore, StoredRun } from '../runs/run-store.port.js';
@@ -79,18 +80,22 @@ export class ShowOverview {
     private readonly telling: { targets(): Promise<number>; failing(): Promise<number> },
   ) {}
 
-  async execute(sees: (site: string) => boolean, seesAll: boolean): Promise<Overview> {
-    const [sites, stacks, newest, content, runs] = await Promise.all([
+  async execute(sees: (site: string) => boolean, seesAll: boolean, languages: readonly string[]): Promise<Overview> {
+    const [sites, stacks, newest, loaded, runs] = await Promise.all([
       this.stacks.listSites(),
       this.stacks.listStacks(),
       this.checks.newest(),
       this.catalogue.load(),
       this.runs.list({ limit: LOOK_BACK }),
     ]);
+    const content = inLanguages(loaded, languages);
     const visible = stacks.filter((stack) => stack.state !== 'removed' && sees(stack.site));
     const summaries = await Promise.all(
       visible.map(async (stack): Promise<StackSummary> => {
-        const [run, view] = await Promise.all([this.runs.latestOf(stack.id), this.showStack.execute(stack.id)]);
+        const [run, view] = await Promise.all([
+          this.runs.latestOf(stack.id),
+          this.showStack.execute(stack.id, languages),
+        ]);
         // An instance that was removed since leaves its looks behind.
         const names = new Set(view.instances.map((instance) => instance.name));
         const looks = (newest.get(stack.id) ?? []).filter((look) => names.has(look.instance));

@@ -3,6 +3,7 @@ import type { StackId } from '../../domain/ids.js';
 import type { ModuleManifest, PropertySchema } from '../../domain/module/manifest.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
+import { inLanguages } from '../../domain/translations.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { Clock } from '../clock.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
@@ -51,9 +52,9 @@ export class DescribeStack {
     private readonly clock: Pick<Clock, 'now'>,
   ) {}
 
-  async configuration(id: StackId): Promise<StackConfiguration> {
+  async configuration(id: StackId, languages: readonly string[]): Promise<StackConfiguration> {
     const { stack, instances } = await this.#load(id);
-    const content = await this.catalogue.load();
+    const content = inLanguages(await this.catalogue.load(), languages);
     const blueprint = content.blueprints.find(
       ({ name, version }) => name === stack.blueprint.name && version === stack.blueprint.version,
     );

@@ -2,6 +2,7 @@ import type { StackId } from '../../domain/ids.js';
 import { interpolate } from '../../domain/module/interpolation.js';
 import { Refusal } from '../../domain/problem.js';
 import { type RecordedGuest, unfinishedOf, type WantedStack } from '../../domain/stack/stack.js';
+import { inLanguages } from '../../domain/translations.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
 import type { StackStore } from './stack-store.port.js';
@@ -66,11 +67,11 @@ export class ShowStack {
     private readonly secrets: SecretStore,
   ) {}
 
-  async execute(id: StackId): Promise<StackView> {
+  async execute(id: StackId, languages: readonly string[] = []): Promise<StackView> {
     const stack = await this.#stack(id);
     const site = await this.stacks.getSite(stack.site);
     const recorded = await this.stacks.recorded(stack.site);
-    const { modules } = await this.catalogue.load();
+    const { modules } = inLanguages(await this.catalogue.load(), languages);
     const own = recorded.instances.filter((instance) => instance.stack === id);
     const nameOf = new Map(recorded.instances.map((instance) => [instance.id, instance.name]));
     const guestsOf = (instance: string): RecordedGuest[] =>

@@ -1,5 +1,6 @@
 import type { Gibibytes, JsonObject, Mebibytes, Sha256 } from '../ids.js';
 import type { PropertySchema } from '../module/manifest.js';
+import type { Translations } from '../translations.js';
 
 /** A versioned composition of modules (blueprint.yaml), checked and normalised. */
 export interface Blueprint {
@@ -14,6 +15,7 @@ export interface Blueprint {
   /** By instance name. */
   readonly modules: Readonly<Record<string, BlueprintModule>>;
   readonly sizes: Readonly<Record<string, SizeProfile>>;
+  readonly translations?: Translations;
   readonly digest: Sha256;
 }
 

@@ -1,4 +1,5 @@
 import type { Gibibytes, JsonObject, Mebibytes, Milliseconds, Sha256 } from '../ids.js';
+import type { Translations } from '../translations.js';
 
 /** A module as the rest of the product knows it: module.yaml after `documents/` has checked and normalised it (sizes in MiB/GiB, durations in ms, defaults filled in). */
 export interface ModuleManifest {
@@ -29,6 +30,7 @@ export interface ModuleManifest {
   /** Tiles for people (`spec.links`), facts not yet interpolated. */
   readonly tiles: readonly Tile[];
   readonly todos: readonly Todo[];
+  readonly translations?: Translations;
   /** SHA-256 over the module's files (names, modes, contents): what is delivered to guests. */
   readonly digest: Sha256;
   /** SHA-256 of its icon.svg; absent: it has none. */

@@ -3,8 +3,10 @@ import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiProduces, ApiTags 
 import type { Catalogue } from '../../application/catalogue/catalogue.port.js';
 import { blueprintGraph, layersOf, moduleNeeds } from '../../domain/catalogue-graph.js';
 import { Refusal } from '../../domain/problem.js';
+import { inLanguages } from '../../domain/translations.js';
 import { BlueprintDetailDto } from '../dto/catalogue.js';
 import { CatalogueDto, ProblemDto } from '../dto/responses.js';
+import { Languages } from '../languages.js';
 import { Needs } from '../needs.js';
 import { CATALOGUE } from '../tokens.js';
 
@@ -19,9 +21,10 @@ export class CatalogueController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: CatalogueDto })
-  async get(): Promise<CatalogueDto> {
-    const content = await this.catalogue.load();
-    const { modules, blueprints, interfaces, diagnostics } = content;
+  async get(@Languages() languages: readonly string[]): Promise<CatalogueDto> {
+    const { diagnostics, ...loaded } = await this.catalogue.load();
+    const content = inLanguages(loaded, languages);
+    const { modules, blueprints, interfaces } = content;
     return {
       blueprints: blueprints.map((blueprint) => ({
         name: blueprint.name,
@@ -61,8 +64,11 @@ export class CatalogueController {
   @Get('blueprints/:blueprint')
   @Needs('viewer')
   @ApiOkResponse({ type: BlueprintDetailDto })
-  async blueprint(@Param('blueprint') name: string): Promise<BlueprintDetailDto> {
-    const content = await this.catalogue.load();
+  async blueprint(
+    @Param('blueprint') name: string,
+    @Languages() languages: readonly string[],
+  ): Promise<BlueprintDetailDto> {
+    const content = inLanguages(await this.catalogue.load(), languages);
     const found = content.blueprints.findLast((blueprint) => blueprint.name === name);
     if (!found) {
       throw new Refusal({

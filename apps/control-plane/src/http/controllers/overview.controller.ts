@@ -6,6 +6,7 @@ import { type PrincipalRequest, Sees, type SeesSite } from '../acts.js';
 import { OverviewDto } from '../dto/overview.js';
 import { ProblemDto } from '../dto/responses.js';
 import { toStackDto } from '../dto/to-stack-dto.js';
+import { Languages } from '../languages.js';
 import { Needs } from '../needs.js';
 import { SHOW_OVERVIEW } from '../tokens.js';
 
@@ -20,9 +21,13 @@ export class OverviewController {
   @Get()
   @Needs('viewer')
   @ApiOkResponse({ type: OverviewDto })
-  async get(@Sees() sees: SeesSite, @Req() request: PrincipalRequest): Promise<OverviewDto> {
+  async get(
+    @Sees() sees: SeesSite,
+    @Req() request: PrincipalRequest,
+    @Languages() languages: readonly string[],
+  ): Promise<OverviewDto> {
     const seesAll = allows(request.principal?.grants ?? [], 'viewer', 'all');
-    const { stacks, changes, ...rest } = await this.overview.execute(sees, seesAll);
+    const { stacks, changes, ...rest } = await this.overview.execute(sees, seesAll, languages);
     return {
       ...rest,
       stacks: stacks.map(({ stack, latestRun, links, ...summary }) => ({

@@ -22,6 +22,7 @@ import {
   StackConfigurationDto,
 } from '../dto/stack-views.js';
 import { toStackDto } from '../dto/to-stack-dto.js';
+import { Languages } from '../languages.js';
 import { Needs } from '../needs.js';
 import {
   CHECK_HISTORY,
@@ -59,8 +60,8 @@ export class StacksController {
   @Get(':id')
   @Needs('viewer', { site: 'stack' })
   @ApiOkResponse({ type: StackDetailDto })
-  async get(@Param('id') id: string): Promise<StackDetailDto> {
-    const view = await this.showStack.execute(id as StackId);
+  async get(@Param('id') id: string, @Languages() languages: readonly string[]): Promise<StackDetailDto> {
+    const view = await this.showStack.execute(id as StackId, languages);
     return {
       ...view,
       stack: toStackDto(view.stack, await this.runs.latestOf(view.stack.id)),
@@ -105,8 +106,11 @@ export class StacksController {
   @Get(':id/configuration')
   @Needs('viewer', { site: 'stack' })
   @ApiOkResponse({ type: StackConfigurationDto })
-  async configuration(@Param('id') id: string): Promise<StackConfigurationDto> {
-    return (await this.describe.configuration(id as StackId)) as unknown as StackConfigurationDto;
+  async configuration(
+    @Param('id') id: string,
+    @Languages() languages: readonly string[],
+  ): Promise<StackConfigurationDto> {
+    return (await this.describe.configuration(id as StackId, languages)) as unknown as StackConfigurationDto;
   }
 
   /** The guests as their substrate shows them now, and where that differs from the record. */

@@ -101,7 +101,10 @@ async function upAndDown(
     await delay(200);
   }
   child.kill('SIGTERM');
+  // One that does not end is not to outlive the test.
+  const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
   const [code] = await ended;
+  clearTimeout(late);
   return { ready, code, said };
 }
 

@@ -1,7 +1,8 @@
 import { layersOf } from '../../domain/catalogue-graph.js';
 import type { StackId } from '../../domain/ids.js';
-import type { ModuleManifest, PropertySchema } from '../../domain/module/manifest.js';
+import type { PropertySchema } from '../../domain/module/manifest.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { shownModule } from '../../domain/stack/shown-module.js';
 import type { RecordedBinding, RecordedGuest, RecordedInstance, WantedStack } from '../../domain/stack/stack.js';
 import { inLanguages } from '../../domain/translations.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
@@ -76,7 +77,7 @@ export class DescribeStack {
       })),
       size: { value: stack.size, choices: [...new Set(layers.flatMap((layer) => Object.keys(layer.sizes)))] },
       instances: instances.flatMap((instance) => {
-        const manifest = manifestOf(instance, content.modules);
+        const manifest = shownModule(instance, content.modules);
         return manifest
           ? [
               {
@@ -126,7 +127,7 @@ export class DescribeStack {
       interfaces.filter(({ secrets }) => Object.keys(secrets).length > 0).map((definition) => definition.name),
     );
     return instances.flatMap((instance) => [
-      ...Object.entries(manifestOf(instance, modules)?.secrets ?? {}).map(([name, { shownToAdmin }]) => ({
+      ...Object.entries(shownModule(instance, modules)?.secrets ?? {}).map(([name, { shownToAdmin }]) => ({
         instance: instance.name,
         name,
         shownToAdmin,
@@ -148,7 +149,7 @@ export class DescribeStack {
     const { modules } = await this.catalogue.load();
     const instance = instances.find((entry) => entry.name === instanceName);
     // Only what the module declares: the store holds keys of other things under this prefix too.
-    const declared = instance && manifestOf(instance, modules)?.secrets[name];
+    const declared = instance && shownModule(instance, modules)?.secrets[name];
     const value = declared && (await this.secrets.get(`instance/${instance.id}/${name}`));
     if (value !== undefined) return value;
     throw new Refusal({
@@ -188,9 +189,6 @@ export class DescribeStack {
     };
   }
 }
-
-const manifestOf = (instance: RecordedInstance, modules: readonly ModuleManifest[]): ModuleManifest | undefined =>
-  modules.find((module) => module.name === instance.module && module.digest === instance.moduleDigest);
 
 const fieldsOf = (
   schemas: Readonly<Record<string, PropertySchema>>,

@@ -1,6 +1,7 @@
 import type { StackId } from '../../domain/ids.js';
 import { interpolate } from '../../domain/module/interpolation.js';
 import { Refusal } from '../../domain/problem.js';
+import { shownModule } from '../../domain/stack/shown-module.js';
 import { type RecordedGuest, unfinishedOf, type WantedStack } from '../../domain/stack/stack.js';
 import { inLanguages } from '../../domain/translations.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
@@ -118,9 +119,7 @@ export class ShowStack {
           'instance.name': instance.name,
         };
         for (const [key, value] of Object.entries(instance.config)) facts[`config.${key}`] = String(value);
-        const tiles =
-          modules.find((module) => module.name === instance.module && module.digest === instance.moduleDigest)?.tiles ??
-          [];
+        const tiles = shownModule(instance, modules)?.tiles ?? [];
         return tiles.map((tile) => ({
           instance: instance.name,
           title: tile.title,
@@ -145,7 +144,7 @@ export class ShowStack {
     const { modules } = await this.catalogue.load();
     const found: Credential[] = [];
     for (const instance of recorded.instances.filter((entry) => entry.stack === id)) {
-      const module = modules.find((entry) => entry.name === instance.module);
+      const module = shownModule(instance, modules);
       for (const [name, policy] of Object.entries(module?.secrets ?? {})) {
         const value = policy.shownToAdmin ? await this.secrets.get(`instance/${instance.id}/${name}`) : undefined;
         if (value !== undefined) found.push({ instance: instance.name, name, value });

@@ -45,6 +45,9 @@ export interface Look {
 /** What an archived stack’s guests are by a plan, and not by hand. */
 const AT_REST: ReadonlySet<string> = new Set(['status', 'startsAtBoot']);
 
+/** What the overview alone tells, when a guest itself could not be asked. */
+const OVERVIEW: ReadonlySet<string> = new Set(['presence', 'status', 'node', 'vmid']);
+
 const LOOK_MS = 20_000;
 
 /**
@@ -75,6 +78,7 @@ export class LookAtGuests {
     const bySubstrate = new Map<string, RecordedGuest[]>();
     for (const guest of guests.filter((one) => one.stack === id))
       bySubstrate.set(guest.substrate, [...(bySubstrate.get(guest.substrate) ?? []), guest]);
+    const asked = new Set<RecordedGuest>();
     const looks = await Promise.all(
       [...bySubstrate].map(async ([name, own]) => {
         const about = (recorded: RecordedGuest) => ({
@@ -88,6 +92,7 @@ export class LookAtGuests {
           if ('error' in seen)
             return { stack, recorded, live: { ...about(recorded), status: 'unknown', drift: [], error: seen.error } };
           const { observed, settings } = seen.of.get(recorded) ?? {};
+          if (settings) asked.add(recorded);
           // On a node that does not answer nothing can be said of it, nor of a guest that was there.
           const silent = observed ? observed.status === 'unknown' : !seen.online.has(recorded.node);
           const drift = silent
@@ -98,7 +103,7 @@ export class LookAtGuests {
         });
       }),
     );
-    await this.#lapse(looks.flat(), words);
+    await this.#lapse(looks.flat(), words, asked);
     return looks.flat();
   }
 
@@ -136,12 +141,18 @@ export class LookAtGuests {
     }
   }
 
-  async #lapse(looks: readonly Look[], words: readonly IgnoredDrift[]): Promise<void> {
+  async #lapse(
+    looks: readonly Look[],
+    words: readonly IgnoredDrift[],
+    asked: ReadonlySet<RecordedGuest>,
+  ): Promise<void> {
     for (const { recorded, live } of looks) {
       // What was not looked at may be as it was.
       if (live.status === 'unknown') continue;
       const there = live.status !== 'missing';
-      const over = lapsed(recorded.id, live.drift, words, (field) => there || field === 'presence');
+      const seen = (field: string): boolean =>
+        there ? asked.has(recorded) || OVERVIEW.has(field) : field === 'presence';
+      const over = lapsed(recorded.id, live.drift, words, seen);
       for (const { guest, field, observed } of over) await this.book.withdraw(guest, field, observed);
     }
   }

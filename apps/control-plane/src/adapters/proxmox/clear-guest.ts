@@ -59,8 +59,10 @@ async function creationEnded(
 async function clonesEnded(connection: Connection, context: CallContext): Promise<void> {
   const seen = new Set<string>();
   for (;;) {
-    const task = await connection.tasks.runningOfOurs('qmclone', context);
-    if (task === undefined || seen.has(task)) return;
+    // The cluster's list is some seconds behind: what has ended is in it still, before others that run.
+    const running = await connection.tasks.runningOfOurs('qmclone', context);
+    const task = running.find((upid) => !seen.has(upid));
+    if (task === undefined) return;
     seen.add(task);
     await connection.tasks.settle(task, 'clones under way, of which one may be what is to be taken back', context);
   }

@@ -126,6 +126,20 @@ describe('a Proxmox VE server that is ill or not the right one', () => {
     ).rejects.toMatchObject({ failure: { code: 'substrate.deadline' } });
   });
 
+  it('whose list of tasks is behind has every clone waited for before an unfinished machine is taken for gone', async () => {
+    const clones = ['A', 'B'].map((pid) => `UPID:pve1:0000000${pid}:0006D041:6B03B3B3:qmclone:9000:bastide@pve!cp:`);
+    server.answer = ({ path }): ScriptedAnswer => {
+      if (path === '/cluster/tasks') return { body: clones.map((upid) => ({ upid })) };
+      if (path.endsWith('/config'))
+        return { status: 500, reason: "Configuration file '104.conf' does not exist", body: '' };
+      return { body: path.endsWith('/status') ? { status: 'stopped', exitstatus: 'OK' } : [] };
+    };
+    const left = { stamp: STAMP, node: 'pve1', kind: 'vm' as const, storage: 'tank', vmids: [104] };
+    await substrate().clearGuest(left, context());
+    const waited = server.seen.filter(({ path }) => path.endsWith('/status')).map(({ path }) => path.split('/')[4]);
+    expect(waited.map((upid) => decodeURIComponent(upid ?? ''))).toEqual(clones);
+  });
+
   it('that hangs is given up after the time of one call, and the sick storage is named', async () => {
     server.answer = () => ({ delayMs: 3000 });
     const hung = client({ readMs: 150 }).api(context()).nodes.$('pve1').storage.$('nfs').content.$get();

@@ -126,13 +126,13 @@ export class Tasks {
     return typeof row?.upid === 'string' ? row.upid : undefined;
   }
 
-  /** UPID of a running task of that type which this token has started, anywhere in the cluster. */
-  async runningOfOurs(type: string, context: CallContext): Promise<string | undefined> {
+  /** UPIDs of running tasks of that type which this token has started, anywhere in the cluster. */
+  async runningOfOurs(type: string, context: CallContext): Promise<readonly string[]> {
     const rows = (await this.client.api(context).cluster.tasks.$get()) as { upid?: unknown; endtime?: unknown }[];
     return rows
       .filter((row) => row.endtime === undefined)
       .map((row) => text(row.upid))
-      .find((upid) => parseUpid(upid)?.type === type && parseUpid(upid)?.user === this.client.tokenId);
+      .filter((upid) => parseUpid(upid)?.type === type && parseUpid(upid)?.user === this.client.tokenId);
   }
 
   /** Whether the last task of these types about that guest was somebody else's; false when the node remembers none. */

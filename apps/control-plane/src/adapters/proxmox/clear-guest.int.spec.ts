@@ -103,6 +103,33 @@ describe('a creation that the cluster cut off', () => {
     );
   }
 
+  it.each([
+    ['container', 'vzcreate', 4],
+    ['machine', 'qmclone', 1],
+  ] as const)(
+    'is told of when it is asked for, and not before it waits for its turn (%s)',
+    async (kind, task, width) => {
+      await lab.fault({ effect: 'task-slow', task, seconds: 2, times: 0 });
+      const more = kind === 'machine' ? { kind: 'vm' as const, diskGiB: 8, image: lab.template } : {};
+      const create = ({ spec, stamp }: Made, over: Partial<CallContext>) =>
+        lab.substrate.createGuest(spec, stamp, ACCESS, { next: async () => (next += 1) }, context(over));
+      const ends: Promise<unknown>[] = [];
+      for (let first = 0; first < width; first += 1) {
+        await new Promise<void>((resolve) => {
+          ends.push(create(given(more), { taskStarted: async () => resolve() }));
+        });
+      }
+      const told: string[] = [];
+      await create(given(more), {
+        waitingFor: (what) => void (what.startsWith('a turn') && told.push('waits')),
+        asking: async () => void told.push('asks'),
+      });
+      await Promise.all(ends);
+      expect(told).toEqual(['waits', 'asks']);
+    },
+    MS,
+  );
+
   it(
     'whose answer got lost is found all the same',
     async () => {

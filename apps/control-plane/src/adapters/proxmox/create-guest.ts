@@ -61,7 +61,6 @@ export async function createGuest(
       continue;
     }
     try {
-      await context.asking?.(vmid);
       await make(connection, making, vmid, what, context);
     } catch (error) {
       if (isFailure(error, 'guest.id_taken')) {
@@ -94,8 +93,10 @@ async function make(
   await connection.turns.take(
     { key: `create ${spec.storage}`, width: CREATES_PER_STORAGE, what: `a turn on storage ${spec.storage}` },
     context,
-    () =>
-      connection.tasks.run(
+    async () => {
+      // Not before the turn, which may be long in coming: whoever takes the creation back reckons from this moment.
+      await context.asking?.(vmid);
+      await connection.tasks.run(
         what,
         () =>
           connection.client
@@ -103,7 +104,8 @@ async function make(
             .nodes.$(spec.node)
             .lxc.$post(containerParameters(making, vmid) as never),
         context,
-      ),
+      );
+    },
   );
 }
 

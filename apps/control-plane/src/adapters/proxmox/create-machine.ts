@@ -28,47 +28,43 @@ export async function makeMachine(
   const template = /^template:(\d+)$/.exec(spec.image)?.[1];
   const description = stampDescription(stamp, vmid, spec.key);
   const api = connection.client.api(context);
+  /** As for containers, not before the turn has come. */
+  const inTurn = (request: () => Promise<unknown>): Promise<void> =>
+    connection.turns.take(cloneTurn(spec.storage), context, async () => {
+      await context.asking?.(vmid);
+      await connection.tasks.run(what, request, context);
+    });
   if (template === undefined) {
-    await connection.turns.take(cloneTurn(spec.storage), context, () =>
-      connection.tasks.run(
-        what,
-        () =>
-          api.nodes.$(spec.node).qemu.$post({
-            ...settings(making),
-            vmid,
-            name: spec.hostname,
-            description,
-            ostype: 'l26',
-            scsihw: 'virtio-scsi-single',
-            scsi0: propertyString({ 'import-from': spec.image, discard: 'on', iothread: 1 }, `${spec.storage}:0`),
-            ide2: `${spec.storage}:cloudinit`,
-            boot: 'order=scsi0',
-            serial0: 'socket',
-            pool: spec.pool,
-          } as never),
-        context,
-      ),
+    await inTurn(() =>
+      api.nodes.$(spec.node).qemu.$post({
+        ...settings(making),
+        vmid,
+        name: spec.hostname,
+        description,
+        ostype: 'l26',
+        scsihw: 'virtio-scsi-single',
+        scsi0: propertyString({ 'import-from': spec.image, discard: 'on', iothread: 1 }, `${spec.storage}:0`),
+        ide2: `${spec.storage}:cloudinit`,
+        boot: 'order=scsi0',
+        serial0: 'socket',
+        pool: spec.pool,
+      } as never),
     );
     return;
   }
   const source = await templateGuest(connection, Number(template), context);
   const from = api.nodes.$(source.node).qemu.$(source.vmid);
   const linked = await canLink(connection, source, spec.storage, context);
-  await connection.turns.take(cloneTurn(spec.storage), context, () =>
-    connection.tasks.run(
-      what,
-      () =>
-        from.clone.$post({
-          newid: vmid,
-          name: spec.hostname,
-          description,
-          full: !linked,
-          storage: linked ? undefined : spec.storage,
-          target: source.node === spec.node ? undefined : spec.node,
-          pool: spec.pool,
-        } as never),
-      context,
-    ),
+  await inTurn(() =>
+    from.clone.$post({
+      newid: vmid,
+      name: spec.hostname,
+      description,
+      full: !linked,
+      storage: linked ? undefined : spec.storage,
+      target: source.node === spec.node ? undefined : spec.node,
+      pool: spec.pool,
+    } as never),
   );
 }
 

@@ -21,4 +21,4 @@ run() {
 run "$limit" "$@" && exit 0 || rc=$?
 [ "$rc" -lt 124 ] || exit "$rc"
 printf '\nRETRY: some %s tests failed; their files are run once more, one after the other\n\n' "$kind" >&2
-run 15m --onlyFailures --runInBand
+run "$limit" --onlyFailures --runInBand

@@ -67,7 +67,9 @@ export class Day {
   async applied(state: string, minutes: number): Promise<void> {
     await this.page.waitForURL('**/plans/**');
     await this.click(/^Apply$/);
-    await this.page.waitForURL('**/runs/**');
+    await this.page.waitForURL('**/runs/**').catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await this.main().innerText()}`);
+    });
     await this.runEnds(state, minutes);
   }
 

@@ -136,9 +136,9 @@ export const spared = (directory: string, kills: Kills, ends: readonly StepEnd[]
     ends.some(({ step, at }) => keyOf(step) === key && deaths.some((death) => Math.abs(death.at - at) < RIGHT_THEN_MS));
   return Object.entries(kills).flatMap(([key, points]) => {
     const at = died.filter((one) => one.endsWith(` ${key}`)).map((one) => one.split(' ')[0]);
-    if (!at.includes('committed') && takenAlong(key)) at.push('committed');
-    return at.includes('claimed') && at.includes('committed') && at.length === points.length
-      ? []
-      : `${key}: ${at.join(', ')}`;
+    if (points.includes('committed') && !at.includes('committed') && takenAlong(key)) at.push('committed');
+    // At a place in between it may have died at another one than planned.
+    const fixed = points.filter((one) => one === 'claimed' || one === 'committed');
+    return fixed.every((one) => at.includes(one)) && at.length === points.length ? [] : `${key}: ${at.join(', ')}`;
   });
 };

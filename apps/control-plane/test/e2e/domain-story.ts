@@ -6,7 +6,7 @@ import { openDemoWorld } from '../modules/demo-world.js';
 import type { Demo } from './demo.js';
 import { Person } from './person.js';
 import { socketOf } from './secret-sweep.js';
-import { trustingBrowser } from './trusting-browser.js';
+import { despiteOtherNetworks, trustingBrowser } from './trusting-browser.js';
 
 const FROM = 'demo.test';
 
@@ -86,9 +86,14 @@ export function domainStory(demo: Demo, stack: string, to: string, { gateway, ca
       const tab = await browser.newPage();
       await tab.goto(`https://wiki.${to}/notes:first`);
       expect(new URL(tab.url()).hostname).toBe(`auth.${to}`);
-      await tab.fill('input[name=user]', 'admin');
-      await tab.fill('input[name=password]', password());
-      await Promise.all([tab.waitForURL(`https://wiki.${to}/**`), tab.click('button[type=submit]')]);
+      await despiteOtherNetworks(async () => {
+        await tab.goto(`https://wiki.${to}/notes:first`);
+        // Signed in already, when only the way back was lost.
+        if (new URL(tab.url()).hostname === `wiki.${to}`) return;
+        await tab.fill('input[name=user]', 'admin');
+        await tab.fill('input[name=password]', password());
+        await Promise.all([tab.waitForURL(`https://wiki.${to}/**`), tab.click('button[type=submit]')]);
+      });
       expect(await tab.textContent('body')).toContain('Written by the end-to-end test');
     } finally {
       await browser.close();

@@ -34,3 +34,14 @@ export async function trustingBrowser(ca: string, names: string, gateway: string
   browser.on('disconnected', () => rmSync(home, { recursive: true, force: true }));
   return browser;
 }
+
+/** Chromium gives up what it is loading when an address comes or goes on the machine, as when another suite starts its lab: what a person would load again is done again. */
+export async function despiteOtherNetworks<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (tries === 4 || !String(error).includes('ERR_NETWORK_CHANGED')) throw error;
+    }
+  }
+}

@@ -68,7 +68,7 @@ export class Day {
     await this.page.waitForURL('**/plans/**');
     await this.click(/^Apply$/);
     await this.page.waitForURL('**/runs/**').catch(async (error: Error) => {
-      throw new Error(`${error.message}\n${await this.main().innerText()}`);
+      throw new Error(`${error.message}\n${await this.main().textContent()}`);
     });
     await this.runEnds(state, minutes);
   }

@@ -46,7 +46,7 @@ describe('a node', () => {
     const network = `${N}/network`;
     const errors = async (more: Record<string, string | number>) =>
       (await test.root.call('POST', network, { iface: 'vmbr8', type: 'bridge', ...more })).body.errors;
-    expect(await errors({ cidr: '192.0.2.1/24', address: '192.0.2.1', netmask: '24' })).toEqual({
+    expect(await errors({ cidr: '192.0.2.1/24', address: '192.0.2.1', netmask: '255.255.255.0' })).toEqual({
       address: 'address conflicts with cidr',
     });
     await test.root.data('POST', network, {

@@ -36,7 +36,9 @@ describe('replication', () => {
     );
     expect(await reason('102-0', 'lab2')).toBe("missing replicate feature on volume 'local:102/vm-102-disk-0.raw'");
     expect(await reason('103-0', 'lab2')).toBe('No replicatable volumes found');
-    expect((await create('x', 'lab2')).body.errors).toEqual({ id: 'value does not match the regex pattern' });
+    expect((await create('x', 'lab2')).body.errors).toEqual({
+      id: "invalid format - invalid replication job id 'x'\n",
+    });
     expect((await create('100-0', 'lab2', { schedule: '*/5', rate: 10, comment: 'x' })).status).toBe(200);
     expect(await reason('100-0', 'lab3')).toBe("replication job '100-0' already exists");
     expect(await reason('100-1', 'lab2')).toBe("replication job for guest '100' to target 'local/lab2' already exists");

@@ -7,7 +7,7 @@ import { methodOf } from '../schema/schema.js';
 import type { FirewallRecord } from '../state/model.js';
 import { logPage } from '../tasks/log-page.js';
 import { BASES, checkDigest, digest, type Entry, given, load, PLACE, save } from './firewall-records.js';
-import { checkRule, copyRule, type RuleScope } from './firewall-rule.js';
+import { checkRule, copyRule, type Rule, type RuleScope, withoutProperties } from './firewall-rule.js';
 import { setHandlers } from './firewall-sets.js';
 
 type Scope = RuleScope;
@@ -28,7 +28,7 @@ function positionOf(call: Call, record: FirewallRecord): number {
 const describeRule = (rule: Entry, pos: number, record: FirewallRecord) => ({
   ...rule,
   pos,
-  enable: rule.enable ?? 0,
+  enable: rule.enable ? 1 : 0,
   digest: digest(record.rules),
 });
 
@@ -68,8 +68,7 @@ function ruleHandlers(scope: Scope, base: string, create: string): Handlers {
         record.rules.splice(position, 1);
         record.rules.splice(target > position ? target - 1 : target, 0, before);
       } else {
-        const rule = copyRule(before, call.parameters);
-        for (const key of splitList(call.text('delete') ?? '')) delete rule[key];
+        const rule = withoutProperties(copyRule(before, call.parameters), splitList(call.text('delete') ?? ''));
         delete rule.ipversion;
         record.rules[position] = checkRule(rule, scope, known(call, scope, record), MACROS);
       }
@@ -108,6 +107,53 @@ function optionHandlers(scope: Scope): Handlers {
   };
 }
 
+const groupsOf = (call: Call) =>
+  [...call.lab.journal.entries<FirewallRecord>('firewall')]
+    .filter(([key]) => key.startsWith('group/'))
+    .map(([key, record]) => ({ group: key.slice(6), ...record.options }))
+    .sort((a, b) => (a.group < b.group ? -1 : 1));
+
+/** Rules that point at a group follow its new name, wherever they stand. */
+function renameInRules(call: Call, from: string, to: string): void {
+  const { journal, state } = call.lab;
+  const renamed = (rules: readonly Rule[]) =>
+    rules.map((rule) => (rule.type === 'group' && rule.action === from ? { ...rule, action: to } : rule));
+  for (const [key, record] of [...journal.entries<FirewallRecord>('firewall')])
+    if (key === 'cluster' || key.startsWith('node/'))
+      journal.put('firewall', key, { ...record, rules: renamed(record.rules) });
+  for (const guest of state.guests.values()) {
+    if (!guest.firewall?.rules.some((rule) => rule.type === 'group' && rule.action === from)) continue;
+    guest.firewall = { ...guest.firewall, rules: renamed(guest.firewall.rules) };
+    state.saveGuest(guest);
+  }
+}
+
+function createOrRenameGroup(call: Call): void {
+  const { journal } = call.lab;
+  const group = call.need('group');
+  const rename = call.text('rename');
+  const comment = call.text('comment');
+  const described = (record: FirewallRecord): FirewallRecord =>
+    comment === undefined ? record : { ...record, options: comment === '' ? {} : { comment } };
+  // The file knows a group by its name in small letters.
+  const key = `group/${group.toLowerCase()}`;
+  if (rename === undefined) {
+    if (journal.get('firewall', `group/${group}`) !== undefined)
+      throw parameterError({ group: `Security group '${group}' already exists` });
+    journal.put('firewall', key, described(journal.get<FirewallRecord>('firewall', key) ?? emptyFirewall()));
+    return;
+  }
+  checkDigest(call, groupsOf(call));
+  const old = journal.get<FirewallRecord>('firewall', `group/${rename}`);
+  if (!old) throw parameterError({ group: `Security group '${rename}' does not exist` });
+  if (group !== rename && journal.get('firewall', `group/${group}`) !== undefined)
+    throw parameterError({ group: `Security group '${group}' does already exist` });
+  journal.put('firewall', key, described(old));
+  if (group === rename) return;
+  renameInRules(call, rename, group);
+  if (key !== `group/${rename}`) journal.delete('firewall', `group/${rename}`);
+}
+
 const merged = (all: readonly Handlers[]): Handlers => Object.assign({}, ...all) as Handlers;
 
 const noLog = (call: Call) => logPage(call, []);
@@ -122,29 +168,8 @@ export const firewallHandlers: Handlers = {
   ...merged((['cluster', 'qemu', 'lxc'] as const).map(setHandlers)),
   ...ruleHandlers('group', BASES.group, BASES.group),
   'GET /cluster/firewall/groups': (call) =>
-    [...call.lab.journal.entries<FirewallRecord>('firewall')]
-      .filter(([key]) => key.startsWith('group/'))
-      .map(([key, record]) => ({ group: key.slice(6), ...record.options, digest: digest(record) })),
-  'POST /cluster/firewall/groups': (call) => {
-    const { journal } = call.lab;
-    const group = call.need('group');
-    const rename = call.text('rename');
-    const comment = call.text('comment');
-    const described = (record: FirewallRecord): FirewallRecord =>
-      comment === undefined ? record : { ...record, options: { ...record.options, comment } };
-    if (rename === undefined) {
-      if (journal.get('firewall', `group/${group}`) !== undefined)
-        throw parameterError({ group: `Security group '${group}' already exists` });
-      journal.put('firewall', `group/${group}`, described(emptyFirewall()));
-      return;
-    }
-    const old = journal.get<FirewallRecord>('firewall', `group/${rename}`);
-    if (!old) throw parameterError({ group: `Security group '${rename}' does not exist` });
-    if (group !== rename && journal.get('firewall', `group/${group}`) !== undefined)
-      throw parameterError({ group: `Security group '${group}' does already exist` });
-    journal.put('firewall', `group/${group}`, described(old));
-    if (group !== rename) journal.delete('firewall', `group/${rename}`);
-  },
+    groupsOf(call).map((group) => ({ ...group, digest: digest(groupsOf(call)) })),
+  'POST /cluster/firewall/groups': createOrRenameGroup,
   'DELETE /cluster/firewall/groups/{group}': (call) => {
     if (load(call, 'group').rules.length > 0) throw fail(`Security group '${call.need('group')}' is not empty`);
     call.lab.journal.delete('firewall', `group/${call.need('group')}`);

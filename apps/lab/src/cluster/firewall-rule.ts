@@ -1,6 +1,6 @@
 /** What the firewall refuses in a rule: the first thing wrong, as the error of that parameter. */
-import { isIPv4, isIPv6 } from 'node:net';
 import { fail, parameterError } from '../http/api-error.js';
+import { addressVersion, wrongAddresses, wrongIcmpType, wrongPorts, wrongProtocol } from '../schema/firewall-values.js';
 import type { ConfigValue, FirewallRecord } from '../state/model.js';
 
 export type RuleScope = 'cluster' | 'node' | 'qemu' | 'lxc' | 'vnet' | 'group';
@@ -44,9 +44,17 @@ export function copyRule(rule: Rule, parameters: Readonly<Record<string, unknown
   return next;
 }
 
-function versionOf(address: string): 4 | 6 | undefined {
-  const host = address.split(/[/-]/)[0] ?? '';
-  return isIPv4(host) ? 4 : isIPv6(address.split('/')[0] ?? '') ? 6 : undefined;
+/** Takes away what is named for deletion. */
+export function withoutProperties(rule: Rule, names: readonly string[]): Rule {
+  const next = { ...rule };
+  for (const name of names) {
+    if (!KEPT.includes(name) && name !== 'pos' && name !== 'digest')
+      throw parameterError({ delete: `no such property ('${name}')` });
+    if (name === 'type' || name === 'action')
+      throw parameterError({ delete: `unable to delete required property '${name}'` });
+    delete next[name];
+  }
+  return next;
 }
 
 interface Known {
@@ -64,43 +72,42 @@ function checkAddress(key: 'source' | 'dest', value: string, known: Known): 4 | 
       throw parameterError({ [key]: `no such ipset '${name}'` });
     return undefined;
   }
-  const alias = /^(?:guest\/|dc\/)?([A-Za-z][A-Za-z0-9\-_]+)$/.exec(value)?.[1];
+  const [, place, alias] = /^(guest\/|dc\/)?([A-Za-z][A-Za-z0-9\-_]+)$/.exec(value) ?? [];
   if (alias !== undefined) {
-    const found = all
-      .flatMap((record) => Object.entries(record.aliases))
-      .find(([name]) => name.toLowerCase() === alias.toLowerCase());
-    if (!found) throw parameterError({ [key]: `no such alias '${value}'` });
-    return versionOf(String(found[1].cidr));
+    const named = (record: FirewallRecord) =>
+      Object.entries(record.aliases).find(([name]) => name.toLowerCase() === alias.toLowerCase())?.[1];
+    const found = (place === 'dc/' ? undefined : named(known.own)) ?? named(known.cluster);
+    if (!found && !named(known.own)) throw parameterError({ [key]: `no such alias '${value}'` });
+    return found && addressVersion(String(found.cidr));
   }
-  const versions = new Set(value.split(',').map((part) => versionOf(part.trim())));
-  if (versions.has(undefined)) throw parameterError({ [key]: `invalid IP address '${value}'` });
-  if (versions.size > 1) throw parameterError({ [key]: 'detected mixed ipv4/ipv6 addresses in address list' });
-  return [...versions][0];
+  const wrong = wrongAddresses(value);
+  if (wrong !== undefined) throw parameterError({ [key]: wrong });
+  return addressVersion(value);
 }
 
 function checkPorts(rule: Rule): void {
   const proto = rule.proto === undefined ? undefined : String(rule.proto);
   const isIcmp = proto !== undefined && ICMP.includes(proto);
-  for (const key of ['dport', 'sport'] as const) {
-    const value = rule[key];
-    if (value === undefined) continue;
-    for (const part of String(value).split(',')) {
-      const [, from, to] = /^(\d+)(?:[:-](\d+))?$/.exec(part) ?? [];
-      if (
-        from !== undefined &&
-        (Number(from) > 65_535 || Number(to ?? from) > 65_535 || Number(to ?? from) < Number(from))
-      )
-        throw parameterError({ [key]: `invalid port '${part}'` });
-    }
-    if (proto === undefined && rule.macro === undefined)
-      throw parameterError({ proto: `missing property - '${key}' requires this property` });
-    if (proto !== undefined && !WITH_PORTS.includes(proto) && !(isIcmp && key === 'dport'))
+  const unknown = proto === undefined ? undefined : wrongProtocol(proto);
+  if (unknown !== undefined) throw parameterError({ proto: unknown });
+  const checkPort = (key: 'dport' | 'sport', withIcmp: boolean) => {
+    if (rule[key] === undefined) return;
+    const wrong = wrongPorts(String(rule[key]), withIcmp);
+    if (wrong !== undefined) throw parameterError({ [key]: wrong });
+    if (proto === undefined) throw parameterError({ proto: `missing property - '${key}' requires this property` });
+    if (!WITH_PORTS.includes(proto) && !withIcmp)
       throw parameterError({ [key]: `protocol '${proto}' does not support ports` });
+  };
+  checkPort('dport', isIcmp);
+  const icmpType = rule['icmp-type'];
+  if (icmpType !== undefined) {
+    if (!isIcmp) throw parameterError({ proto: "missing property - 'icmp-type' requires this property" });
+    if (rule.dport !== undefined)
+      throw parameterError({ 'icmp-type': "'icmp-type' cannot be specified together with 'dport'" });
+    const wrong = wrongIcmpType(String(icmpType), proto);
+    if (wrong !== undefined) throw parameterError({ 'icmp-type': wrong });
   }
-  if (rule['icmp-type'] === undefined) return;
-  if (!isIcmp) throw parameterError({ proto: "missing property - 'icmp-type' requires this property" });
-  if (rule.dport !== undefined)
-    throw parameterError({ 'icmp-type': "'icmp-type' cannot be specified together with 'dport'" });
+  checkPort('sport', false);
 }
 
 function checkAction(rule: Rule, scope: RuleScope): void {

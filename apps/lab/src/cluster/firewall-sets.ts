@@ -1,8 +1,9 @@
 /** Aliases and IP sets of the firewall, and the list of both for rules to point at. */
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
-import type { FirewallRecord } from '../state/model.js';
-import { BASES, checkDigest, digest, given, load, save } from './firewall-records.js';
+import { addressVersion, plainNetwork } from '../schema/firewall-values.js';
+import type { ConfigValue, FirewallRecord } from '../state/model.js';
+import { BASES, checkDigest, digest, load, save } from './firewall-records.js';
 import type { RuleScope } from './firewall-rule.js';
 
 export function setHandlers(scope: RuleScope): Handlers {
@@ -26,11 +27,38 @@ export function setHandlers(scope: RuleScope): Handlers {
     if (!found) throw parameterError({ cidr: 'no such IP/Network' });
     return found;
   };
-  const ipVersion = (cidr: unknown) => (String(cidr).includes(':') ? 6 : 4);
+  /** As the file is read back: a single address has no prefix. */
+  const describeAlias = (record: FirewallRecord, name: string) => {
+    const alias: { readonly cidr?: ConfigValue; readonly comment?: ConfigValue } = record.aliases[name] ?? {};
+    const cidr = String(alias.cidr).replace(String(alias.cidr).includes(':') ? /\/128$/ : /\/32$/, '');
+    return { ...alias, name, cidr, ipversion: addressVersion(cidr) };
+  };
+  const aliasesOf = (record: FirewallRecord) =>
+    Object.keys(record.aliases)
+      .sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1))
+      .map((name) => describeAlias(record, name));
+  const setsOf = (record: FirewallRecord) =>
+    Object.keys(record.ipset)
+      .sort()
+      .map((name) => {
+        const comment = record.ipset[name]?.comment;
+        return { name, ...(comment ? { comment } : {}) };
+      });
+  /** An address or network as it is kept; an alias must be there. */
+  const checkedCidr = (call: Call, record: FirewallRecord) => {
+    const cidr = call.need('cidr');
+    const [, place, alias] = /^(dc\/|guest\/)?([A-Za-z][A-Za-z0-9\-_]+)$/.exec(cidr) ?? [];
+    if (alias === undefined) return plainNetwork(cidr);
+    const own = scope === 'cluster' ? [] : place === 'dc/' ? [] : [record];
+    const datacenter = place === 'guest/' ? [] : [scope === 'cluster' ? record : load(call, 'cluster')];
+    if (![...own, ...datacenter].some((one) => aliasKey(one, alias) !== undefined))
+      throw fail(`no such alias '${alias}'`);
+    return cidr;
+  };
   return {
     [`GET ${base}/aliases`]: (call) => {
-      const { aliases } = load(call, scope);
-      return Object.entries(aliases).map(([name, alias]) => ({ ...alias, name, digest: digest(aliases) }));
+      const list = aliasesOf(load(call, scope));
+      return list.map((alias) => ({ ...alias, digest: digest(list) }));
     },
     [`POST ${base}/aliases`]: async (call) => {
       const record = load(call, scope);
@@ -41,12 +69,12 @@ export function setHandlers(scope: RuleScope): Handlers {
       await save(call, scope, record);
     },
     [`GET ${base}/aliases/{name}`]: (call) => {
-      const { name, alias } = aliasOf(call, load(call, scope));
-      return { ...alias, name, ipversion: ipVersion(alias.cidr) };
+      const record = load(call, scope);
+      return describeAlias(record, aliasOf(call, record).name);
     },
     [`PUT ${base}/aliases/{name}`]: async (call) => {
       const record = load(call, scope);
-      checkDigest(call, record.aliases);
+      checkDigest(call, aliasesOf(record));
       const { name } = aliasOf(call, record);
       const rename = call.text('rename');
       if (rename !== undefined && rename.toLowerCase() !== name.toLowerCase() && aliasKey(record, rename) !== undefined)
@@ -58,37 +86,35 @@ export function setHandlers(scope: RuleScope): Handlers {
     },
     [`DELETE ${base}/aliases/{name}`]: async (call) => {
       const record = load(call, scope);
-      checkDigest(call, record.aliases);
+      checkDigest(call, aliasesOf(record));
       // One that is not there is gone already.
       const name = aliasKey(record, call.need('name'));
       if (name !== undefined) delete record.aliases[name];
       await save(call, scope, record);
     },
     [`GET ${base}/ipset`]: (call) => {
-      const { ipset } = load(call, scope);
-      return Object.entries(ipset).map(([name, set]) => ({
-        name,
-        ...(set.comment ? { comment: set.comment } : {}),
-        digest: digest(ipset),
-      }));
+      const list = setsOf(load(call, scope));
+      return list.map((set) => ({ ...set, digest: digest(list) }));
     },
     [`POST ${base}/ipset`]: async (call) => {
       const record = load(call, scope);
       const name = call.need('name');
       const rename = call.text('rename');
       const comment = call.text('comment');
+      // The file knows a set by its name in small letters.
+      const kept = name.toLowerCase();
       const isThere = (one: string) => Object.hasOwn(record.ipset, one);
       if (rename === undefined) {
         if (isThere(name)) throw parameterError({ name: `IPSet '${name}' already exists` });
-        record.ipset[name] = { entries: [] };
+        record.ipset[kept] ??= { entries: [] };
       } else {
-        checkDigest(call, record.ipset);
+        checkDigest(call, setsOf(record));
         if (!isThere(rename)) throw parameterError({ name: `IPSet '${rename}' does not exist` });
         if (isThere(name) && rename !== name) throw parameterError({ name: `IPSet '${name}' does already exist` });
         const { [rename]: old = { entries: [] }, ...rest } = record.ipset;
-        record.ipset = { ...rest, [name]: old };
+        record.ipset = { ...rest, [kept]: old };
       }
-      const set = record.ipset[name];
+      const set = record.ipset[kept];
       if (set && comment !== undefined) set.comment = comment;
       await save(call, scope, record);
     },
@@ -99,11 +125,12 @@ export function setHandlers(scope: RuleScope): Handlers {
     [`POST ${base}/ipset/{name}`]: async (call) => {
       const record = load(call, scope);
       const set = setOf(call, record);
-      const cidr = call.need('cidr');
+      const cidr = checkedCidr(call, record);
+      const comment = call.text('comment');
       if (set.entries.some((entry) => entry.cidr === cidr))
         throw parameterError({ cidr: `address '${cidr}' already exists` });
       if (/\/0+$/.test(cidr)) throw parameterError({ cidr: 'a zero prefix is not allowed in ipset entries' });
-      set.entries.unshift({ ...given(call), cidr });
+      set.entries.unshift({ cidr, ...(call.flag('nomatch') ? { nomatch: 1 } : {}), ...(comment ? { comment } : {}) });
       await save(call, scope, record);
     },
     [`DELETE ${base}/ipset/{name}`]: async (call) => {
@@ -113,15 +140,19 @@ export function setHandlers(scope: RuleScope): Handlers {
       delete record.ipset[call.need('name')];
       await save(call, scope, record);
     },
-    [`GET ${base}/ipset/{name}/{cidr}`]: (call) => ({ ...entryOf(call, load(call, scope)) }),
+    [`GET ${base}/ipset/{name}/{cidr}`]: (call) => {
+      const record = load(call, scope);
+      return { ...entryOf(call, record), digest: digest(setOf(call, record).entries) };
+    },
     [`PUT ${base}/ipset/{name}/{cidr}`]: async (call) => {
       const record = load(call, scope);
       checkDigest(call, setOf(call, record).entries);
       const entry = entryOf(call, record);
-      for (const key of ['nomatch', 'comment'] as const) {
-        const value = call.parameters[key];
-        if (typeof value === 'string' || typeof value === 'number') entry[key] = value;
-      }
+      // What is not sent is taken away.
+      const comment = call.text('comment');
+      for (const key of ['nomatch', 'comment'] as const) delete entry[key];
+      if (call.flag('nomatch')) entry.nomatch = 1;
+      if (comment) entry.comment = comment;
       await save(call, scope, record);
     },
     [`DELETE ${base}/ipset/{name}/{cidr}`]: async (call) => {
@@ -138,22 +169,21 @@ export function setHandlers(scope: RuleScope): Handlers {
         scope === 'cluster'
           ? [['dc', own]]
           : [
-              ['guest', own],
               ['dc', load(call, 'cluster')],
+              ['guest', own],
             ];
       const type = call.text('type');
       return places.flatMap(([place, record]) => [
-        ...(type === 'ipset' ? [] : Object.entries(record.aliases)).map(([name, { comment }]) => ({
-          type: 'alias',
-          name,
-          ref: `${place}/${name}`,
-          scope: place,
-          ...(comment ? { comment } : {}),
-        })),
-        ...(type === 'alias' ? [] : Object.entries(record.ipset)).map(([name, { comment }]) => ({
+        ...(type === 'alias' ? [] : setsOf(record)).map((set) => ({
           type: 'ipset',
-          name,
-          ref: `+${place}/${name}`,
+          ...set,
+          ref: `+${set.name}`,
+          scope: place,
+        })),
+        ...(type === 'ipset' ? [] : aliasesOf(record)).map(({ name, comment }) => ({
+          type: 'alias',
+          name: name.toLowerCase(),
+          ref: name.toLowerCase(),
           scope: place,
           ...(comment ? { comment } : {}),
         })),

@@ -43,6 +43,7 @@ import { nodeLogHandlers } from './nodes/node-log.js';
 import { subscriptionHandlers } from './nodes/subscription-handlers.js';
 import { systemHandlers } from './nodes/system-handlers.js';
 import { agentHandlers } from './qemu/agent-handlers.js';
+import { cpuModelHandlers } from './qemu/cpu-models.js';
 import { monitorHandlers } from './qemu/monitor-handlers.js';
 import { contentHandlers } from './storage/content-handlers.js';
 import { fileHandlers } from './storage/file-handlers.js';
@@ -99,6 +100,7 @@ export const HANDLERS: Handlers = {
   ...sdnHandlers,
   ...containerHandlers,
   ...agentHandlers,
+  ...cpuModelHandlers,
   ...monitorHandlers,
   ...rrdHandlers,
   ...metricsExportHandlers,

@@ -60,6 +60,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
     ['/cluster/mapping/pci', { id: 'm1', map: 'node=lab1,path=0000:00:02.0,id=8086:1234', description: 'x' }],
     ['/cluster/mapping/usb', { id: 'm1', map: 'node=lab1,id=8086:1234', description: 'x' }],
     ['/cluster/mapping/dir', { id: 'm1', map: 'node=lab1,path=/srv', description: 'x' }],
+    ['/cluster/qemu/custom-cpu-models', { cputype: 'x1', 'reported-model': 'EPYC' }],
     ['/cluster/metrics/server/graphite1', { type: 'graphite', server: '192.0.2.1', port: 2003 }],
     ['/cluster/notifications/endpoints/gotify', { name: 'g1', server: 'https://x.test', token: 't' }],
     ['/cluster/notifications/endpoints/smtp', { name: 's1', server: 'x.test', 'from-address': 'a@x.test' }],
@@ -89,7 +90,7 @@ const METHODS = present ? (JSON.parse(readFileSync(FILE, 'utf8')) as Documented[
       node: 'lab1', plugin: 'standalone', ipam: 'pve', rule: 'r1', dns: 'd1', controller: 'c1', vmid: template.includes('/lxc/') ? '101' : '100', storage: 'local', upid, userid: 'eve@pve', realm: 'pve', tokenid: 't1',
       roleid: 'Mine', groupid: 'staff', poolid: 'office', snapname: 'before', zone: 'z1', vnet: 'v1', subnet: 'z1-192.0.2.0-24', iface: 'vmbr7',
       sid: 'vm:100', pos: '0', volume: IMAGE, service: 'pveproxy', name: template.includes('/ipset') ? 'friends' : 'home', cidr: '192.0.2.5', group: 'web',
-      id: 'nightly', flag: 'noout', monid: 'a', osdid: '0', fabric_id: 'f1', node_id: 'n1', 'pci-id-or-mapping': '0000:00:02.0', cputype: 'custom-x',
+      id: 'nightly', flag: 'noout', monid: 'a', osdid: '0', fabric_id: 'f1', node_id: 'n1', 'pci-id-or-mapping': '0000:00:02.0', cputype: 'custom-x1',
     }; // biome-ignore format: a table
     const special = Object.entries(SPECIAL).find(([path]) => template.startsWith(path))?.[1];
     return template.replace(/\{([^}]+)\}/g, (_, name: string) =>

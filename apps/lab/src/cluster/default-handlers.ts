@@ -178,6 +178,4 @@ export const defaultHandlers: Handlers = {
           quorum_votes: '1',
         })),
   'GET /cluster/config/apiversion': () => 1,
-  'GET /cluster/qemu/custom-cpu-models': () => [],
-  'GET /cluster/qemu/cpu-flags': () => [],
 };

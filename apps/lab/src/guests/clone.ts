@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { fail, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
 import type { Lab } from '../lab.js';
+import { demandCpuModel } from '../qemu/cpu-models.js';
 import { isCdrom, isCloudInitFile, isDriveKey, parseDrive } from '../qemu/drives.js';
 import { demandNetworks } from '../qemu/machine-privileges.js';
 import type { Guest, GuestConfig, Volume } from '../state/model.js';
@@ -102,6 +103,7 @@ function plan(call: Call): Plan {
     if (!full && call.text(name) !== undefined) throw fail(`parameter '${name}' not allowed for linked clones`);
   const shared = demandSpace(call, config);
   demandNetworks(call, config);
+  demandCpuModel(call, config.cpu);
   if (target !== undefined && !shared) throw fail(`can't clone VM to node '${target}' (VM uses local storage)`);
   const newid = call.number('newid') ?? 0;
   const other = findGuest(lab, 'qemu', source.node, newid);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab.js';
 import { applyContainerPending } from '../lxc/update-container.js';
 import { bridgesOn } from '../nodes/interfaces.js';
+import { checkCpuModel } from '../qemu/cpu-models.js';
 import { applyMachinePending } from '../qemu/machine-pending.js';
 import { makeStateVolume, RUNNING_AS } from '../qemu/machine-state.js';
 import type { Guest, GuestType } from '../state/model.js';
@@ -40,6 +41,7 @@ async function applyPending(lab: Lab, guest: Guest, signal: AbortSignal): Promis
 export async function boot(lab: Lab, guest: Guest, signal: AbortSignal): Promise<void> {
   await applyPending(lab, guest, signal);
   delete guest.cloudinit;
+  if (guest.type === 'qemu' && guest.config.cpu !== undefined) checkCpuModel(lab, guest.config.cpu);
   checkBridges(lab, guest);
   checkVolumes(lab, guest);
   const definition = definitionOf(lab, guest);

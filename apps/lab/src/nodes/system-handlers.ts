@@ -177,8 +177,6 @@ const report = (call: Call) =>
     '',
   ].join('\n');
 
-const CPU_MODELS = ['qemu64', 'kvm64', 'host', 'max', 'x86-64-v2', 'x86-64-v2-AES', 'x86-64-v3', 'x86-64-v4'];
-
 export const systemHandlers: Handlers = {
   'GET /nodes/{node}/services': (call) => serviceNames().map((name) => service(call, name)),
   'GET /nodes/{node}/services/{service}/state': (call) => service(call, call.need('service')),
@@ -186,8 +184,6 @@ export const systemHandlers: Handlers = {
   'POST /nodes/{node}/services/{service}/stop': control('stop'),
   'POST /nodes/{node}/services/{service}/restart': control('restart'),
   'POST /nodes/{node}/services/{service}/reload': control('reload'),
-  'GET /nodes/{node}/capabilities/qemu/cpu': () => CPU_MODELS.map((name) => ({ name, custom: 0, vendor: 'default' })),
-  'GET /nodes/{node}/capabilities/qemu/cpu-flags': () => [],
   'GET /nodes/{node}/capabilities/qemu/migration': () => ({ 'has-dbus-vmstate': 1 }),
   'GET /nodes/{node}/capabilities/qemu/machines': () =>
     ['10.1', '10.0', '9.2'].flatMap((version) =>

@@ -15,6 +15,7 @@ import type { Guest, GuestConfig, Volume } from '../state/model.js';
 import { removeVolume } from '../storage/volumes.js';
 import type { TaskContext } from '../tasks/tasks.js';
 import { defaultBootOrder, printBootOrder } from './boot-order.js';
+import { demandCpuModel } from './cpu-models.js';
 import { checkDriveStorages, isDriveKey, settleDrives } from './drives.js';
 import { decodeSshKeys } from './machine-change.js';
 import { createMachineDisks } from './machine-disks.js';
@@ -55,6 +56,7 @@ function settleOptions(call: Call, given: GuestConfig, pool: string | undefined)
   demandMachineOptions(call, vmid, pool, Object.keys(given));
   demandDevices(call, vmid, pool, given);
   demandNetworks(call, given);
+  demandCpuModel(call, given.cpu);
   settleDrives(call, given);
   for (const key of Object.keys(given))
     if (/^net\d+$/.test(key)) given[key] = completeNic(call.lab.name, vmid, 'qemu', key, String(given[key]));

@@ -9,6 +9,7 @@ import { fail, parameterError } from '../http/api-error.js';
 import type { Call } from '../http/call.js';
 import { splitList } from '../schema/formats.js';
 import type { ConfigValue, Guest, GuestConfig } from '../state/model.js';
+import { demandCpuModel } from './cpu-models.js';
 import { checkDriveStorages, settleDrives } from './drives.js';
 import { demandMachineOptions, demandNetworks, isMachineOption } from './machine-privileges.js';
 
@@ -122,6 +123,7 @@ export function machineForChange(call: Call, change: MachineChange, digestOf: (g
   const guest = loadGuest(call.lab, 'qemu', call.node, call.vmid);
   if (change.digest !== undefined && change.digest !== digestOf(guest))
     throw fail('checksum mismatch (file change by other user?)');
+  demandCpuModel(call, change.set.cpu, guest.config.cpu);
   const resumable = change.remove.includes('vmstate') && guest.config.lock === 'suspended';
   if (!resumable) checkLock(guest, change.skipLock);
   const { set } = change;

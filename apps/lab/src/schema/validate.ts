@@ -2,6 +2,7 @@
 import { checkFormat, FormatError } from './formats.js';
 import { keysOf, parsePropertyString } from './property-string.js';
 import type { ApiMethod, Property } from './schema.js';
+import { wrongAsAWhole } from './whole-formats.js';
 
 /** As sent: form values are strings, repeated keys arrays; JSON bodies bring numbers, booleans and arrays. */
 export type RawValue = string | number | boolean | null | readonly RawValue[] | { readonly [key: string]: RawValue };
@@ -76,6 +77,8 @@ function checkString(value: string, property: Property, path: string, errors: Pa
         const found = Object.keys(nested).sort();
         if (found.length > 0)
           throw new FormatError(`format error\n${found.map((key) => `${key}: ${nested[key]}`).join('\n')}`);
+        const wrong = wrongAsAWhole(property.format, values, keys['reported-model']?.enum ?? []);
+        if (wrong !== undefined) throw new FormatError(wrong);
       } else if (property.format) checkFormat(property.format, value);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;

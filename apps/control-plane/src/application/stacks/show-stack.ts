@@ -107,10 +107,12 @@ export class ShowStack {
           ...(newest ? { newestVersion: newest } : {}),
         };
       }),
-      unfinished: unfinishedOf(id, recorded).map(({ spec, vmids }) => {
-        const [, instance = '', name = ''] = spec.key.split('/');
-        return { instance, name, hostname: spec.hostname, substrate: spec.substrate, vmids };
-      }),
+      unfinished: unfinishedOf(id, recorded, (guest) => recorded.guests.some((one) => one.id === guest)).map(
+        ({ spec, vmids }) => {
+          const [, instance = '', name = ''] = spec.key.split('/');
+          return { instance, name, hostname: spec.hostname, substrate: spec.substrate, vmids };
+        },
+      ),
       links: own.flatMap((instance) => {
         const facts: Record<string, string> = {
           'site.domain': site?.domain ?? '',

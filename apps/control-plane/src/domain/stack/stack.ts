@@ -50,9 +50,12 @@ export interface BegunGuest {
   readonly elsewhere?: true;
 }
 
-/** Of one stack, without those whose guest is there under another id: strangers have the ids it did not get, as a rule. */
-export const unfinishedOf = (stack: StackId, { begun = [], guests }: RecordedSite): readonly BegunGuest[] =>
-  begun.filter((one) => one.stack === stack && !(one.elsewhere && guests.some(({ id }) => id === one.spec.id)));
+/** Of one stack, without those whose guest stays under another id: strangers have the ids it did not get, as a rule. */
+export const unfinishedOf = (
+  stack: StackId,
+  { begun = [] }: Pick<RecordedSite, 'begun'>,
+  stays: (guest: GuestId) => boolean,
+): readonly BegunGuest[] => begun.filter((one) => one.stack === stack && !(one.elsewhere && stays(one.spec.id)));
 
 /** What the control plane recorded of a whole site: the outcome of succeeded steps, and what unfinished creations may have left. */
 export interface RecordedSite {

@@ -1,5 +1,5 @@
 import type { GuestId, StepId } from '../../ids.js';
-import type { BegunGuest } from '../../stack/stack.js';
+import { type BegunGuest, unfinishedOf } from '../../stack/stack.js';
 import type { Draft } from '../draft.js';
 import { addStep } from '../step-drafts.js';
 
@@ -21,14 +21,11 @@ export function clearBegun(draft: Draft): void {
   }
 }
 
-/** Nothing is said of ids that a guest which stays did not get: strangers have them, as a rule. */
 export function toClear(draft: Draft): readonly BegunGuest[] {
   const { recorded, wanted } = draft.input;
   const going = new Set(draft.leaving.flatMap(({ guests }) => guests.map((guest) => guest.recorded?.id)));
   const stays = (guest: GuestId): boolean => draft.index.guestsById.has(guest) && !going.has(guest);
-  return (recorded.begun ?? []).filter(
-    ({ stack, spec, elsewhere }) => stack === wanted.id && !(elsewhere && stays(spec.id)),
-  );
+  return unfinishedOf(wanted.id, recorded, stays);
 }
 
 function clearId(draft: Draft, subject: string, { spec, vmids }: BegunGuest): string {

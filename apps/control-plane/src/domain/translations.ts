@@ -8,13 +8,17 @@ export type Translations = Readonly<Record<string, Readonly<Record<string, strin
 type Say = (text: string) => string;
 
 /** Documents are written in English; what people read of them is shown in the first of these languages that the document has. */
-export function inLanguages(content: CatalogueContent, preferred: readonly string[]): CatalogueContent {
-  const modules = content.modules.map((module) => mapModule(module, sayIn(module.translations, preferred)));
-  const blueprints = content.blueprints.map((blueprint) =>
-    mapBlueprint(blueprint, sayIn(blueprint.translations, preferred)),
-  );
-  return { ...content, modules, blueprints };
-}
+export const moduleIn = (module: ModuleManifest, preferred: readonly string[]): ModuleManifest =>
+  mapModule(module, sayIn(module.translations, preferred));
+export const blueprintIn = (blueprint: Blueprint, preferred: readonly string[]): Blueprint =>
+  mapBlueprint(blueprint, sayIn(blueprint.translations, preferred));
+
+/** All of it at once: for pages that show all of it. */
+export const inLanguages = (content: CatalogueContent, preferred: readonly string[]): CatalogueContent => ({
+  ...content,
+  modules: content.modules.map((module) => moduleIn(module, preferred)),
+  blueprints: content.blueprints.map((blueprint) => blueprintIn(blueprint, preferred)),
+});
 
 /** What people read of a document, in its order: what its translations may translate. */
 export const textsOfModule = (module: ModuleManifest): ReadonlySet<string> => heard((say) => mapModule(module, say));

@@ -3,7 +3,7 @@ import type { Todo } from '../../domain/module/manifest.js';
 import { isSettled } from '../../domain/run/transitions.js';
 import type { WantedStack } from '../../domain/stack/stack.js';
 import { type StackHealth, stackHealth } from '../../domain/stack/stack-health.js';
-import { inLanguages } from '../../domain/translations.js';
+import { blueprintIn } from '../../domain/translations.js';
 import type { AuditLog } from '../audit/audit-log.port.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { RunStore, StoredRun } from '../runs/run-store.port.js';
@@ -81,14 +81,13 @@ export class ShowOverview {
   ) {}
 
   async execute(sees: (site: string) => boolean, seesAll: boolean, languages: readonly string[]): Promise<Overview> {
-    const [sites, stacks, newest, loaded, runs] = await Promise.all([
+    const [sites, stacks, newest, content, runs] = await Promise.all([
       this.stacks.listSites(),
       this.stacks.listStacks(),
       this.checks.newest(),
       this.catalogue.load(),
       this.runs.list({ limit: LOOK_BACK }),
     ]);
-    const content = inLanguages(loaded, languages);
     const visible = stacks.filter((stack) => stack.state !== 'removed' && sees(stack.site));
     const summaries = await Promise.all(
       visible.map(async (stack): Promise<StackSummary> => {
@@ -104,7 +103,7 @@ export class ShowOverview {
         const blueprint = content.blueprints.findLast(({ name }) => name === stack.blueprint.name);
         return {
           stack,
-          title: blueprint?.title ?? stack.blueprint.name,
+          title: blueprint ? blueprintIn(blueprint, languages).title : stack.blueprint.name,
           health: healthOf(stack, stackHealth(run, looks, hasGuests)),
           ...(checkedAt > 0 ? { checkedAt } : {}),
           failingChecks: looks.filter((look) => !look.healthy).length,

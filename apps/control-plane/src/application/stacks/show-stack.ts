@@ -3,7 +3,7 @@ import { interpolate } from '../../domain/module/interpolation.js';
 import { Refusal } from '../../domain/problem.js';
 import { shownModule } from '../../domain/stack/shown-module.js';
 import { type RecordedGuest, unfinishedOf, type WantedStack } from '../../domain/stack/stack.js';
-import { inLanguages } from '../../domain/translations.js';
+import { moduleIn } from '../../domain/translations.js';
 import type { Catalogue } from '../catalogue/catalogue.port.js';
 import type { SecretStore } from '../secrets/secret-store.port.js';
 import type { StackStore } from './stack-store.port.js';
@@ -72,7 +72,7 @@ export class ShowStack {
     const stack = await this.#stack(id);
     const site = await this.stacks.getSite(stack.site);
     const recorded = await this.stacks.recorded(stack.site);
-    const { modules } = inLanguages(await this.catalogue.load(), languages);
+    const { modules } = await this.catalogue.load();
     const own = recorded.instances.filter((instance) => instance.stack === id);
     const nameOf = new Map(recorded.instances.map((instance) => [instance.id, instance.name]));
     const guestsOf = (instance: string): RecordedGuest[] =>
@@ -121,8 +121,8 @@ export class ShowStack {
           'instance.name': instance.name,
         };
         for (const [key, value] of Object.entries(instance.config)) facts[`config.${key}`] = String(value);
-        const tiles = shownModule(instance, modules)?.tiles ?? [];
-        return tiles.map((tile) => ({
+        const module = shownModule(instance, modules);
+        return (module ? moduleIn(module, languages).tiles : []).map((tile) => ({
           instance: instance.name,
           title: tile.title,
           url: interpolate(tile.url, (name) => (facts[name] === undefined ? undefined : { value: facts[name] })).value,

@@ -6,7 +6,7 @@ import { splitList } from '../schema/formats.js';
 import { methodOf } from '../schema/schema.js';
 import type { FirewallRecord } from '../state/model.js';
 import { logPage } from '../tasks/log-page.js';
-import { BASES, checkDigest, digest, type Entry, given, load, PLACE, save } from './firewall-records.js';
+import { BASES, checkDigest, digest, type Entry, given, load, PLACE, save, withDigest } from './firewall-records.js';
 import { checkRule, copyRule, type Rule, type RuleScope, withoutProperties } from './firewall-rule.js';
 import { setHandlers } from './firewall-sets.js';
 
@@ -167,8 +167,7 @@ export const firewallHandlers: Handlers = {
   ),
   ...merged((['cluster', 'qemu', 'lxc'] as const).map(setHandlers)),
   ...ruleHandlers('group', BASES.group, BASES.group),
-  'GET /cluster/firewall/groups': (call) =>
-    groupsOf(call).map((group) => ({ ...group, digest: digest(groupsOf(call)) })),
+  'GET /cluster/firewall/groups': (call) => withDigest(groupsOf(call)),
   'POST /cluster/firewall/groups': createOrRenameGroup,
   'DELETE /cluster/firewall/groups/{group}': (call) => {
     if (load(call, 'group').rules.length > 0) throw fail(`Security group '${call.need('group')}' is not empty`);

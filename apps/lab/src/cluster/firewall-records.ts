@@ -59,6 +59,12 @@ export async function save(call: Call, scope: RuleScope, record: FirewallRecord)
 
 export const digest = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
 
+/** Lists carry the digest of the whole in every row. */
+export function withDigest<T extends object>(list: readonly T[]): (T & { digest: string })[] {
+  const whole = digest(list);
+  return list.map((row) => ({ ...row, digest: whole }));
+}
+
 export function given(call: Call): Entry {
   const entry: Entry = {};
   for (const [key, value] of Object.entries(call.parameters))

@@ -3,7 +3,7 @@ import { fail, parameterError } from '../http/api-error.js';
 import type { Call, Handlers } from '../http/call.js';
 import { addressVersion, plainNetwork } from '../schema/firewall-values.js';
 import type { ConfigValue, FirewallRecord } from '../state/model.js';
-import { BASES, checkDigest, digest, load, save } from './firewall-records.js';
+import { BASES, checkDigest, digest, load, save, withDigest } from './firewall-records.js';
 import type { RuleScope } from './firewall-rule.js';
 
 export function setHandlers(scope: RuleScope): Handlers {
@@ -56,10 +56,7 @@ export function setHandlers(scope: RuleScope): Handlers {
     return cidr;
   };
   return {
-    [`GET ${base}/aliases`]: (call) => {
-      const list = aliasesOf(load(call, scope));
-      return list.map((alias) => ({ ...alias, digest: digest(list) }));
-    },
+    [`GET ${base}/aliases`]: (call) => withDigest(aliasesOf(load(call, scope))),
     [`POST ${base}/aliases`]: async (call) => {
       const record = load(call, scope);
       const name = call.need('name');
@@ -92,10 +89,7 @@ export function setHandlers(scope: RuleScope): Handlers {
       if (name !== undefined) delete record.aliases[name];
       await save(call, scope, record);
     },
-    [`GET ${base}/ipset`]: (call) => {
-      const list = setsOf(load(call, scope));
-      return list.map((set) => ({ ...set, digest: digest(list) }));
-    },
+    [`GET ${base}/ipset`]: (call) => withDigest(setsOf(load(call, scope))),
     [`POST ${base}/ipset`]: async (call) => {
       const record = load(call, scope);
       const name = call.need('name');
@@ -118,10 +112,7 @@ export function setHandlers(scope: RuleScope): Handlers {
       if (set && comment !== undefined) set.comment = comment;
       await save(call, scope, record);
     },
-    [`GET ${base}/ipset/{name}`]: (call) => {
-      const { entries } = setOf(call, load(call, scope));
-      return entries.map((entry) => ({ ...entry, digest: digest(entries) }));
-    },
+    [`GET ${base}/ipset/{name}`]: (call) => withDigest(setOf(call, load(call, scope)).entries),
     [`POST ${base}/ipset/{name}`]: async (call) => {
       const record = load(call, scope);
       const set = setOf(call, record);

@@ -73,11 +73,13 @@ export function sectionHandlers(section: Section): Handlers {
   };
   const find = (call: Call, id: string) => new Map(sectionEntries(call.lab, section)).get(id);
   return {
-    [`GET ${path}`]: (call) =>
-      sectionEntries(call.lab, section)
+    [`GET ${path}`]: (call) => {
+      const digest = digestOf(call.lab, section);
+      return sectionEntries(call.lab, section)
         .filter(([id, entry]) => section.visible?.(call, id, entry) ?? true)
         .filter(([, entry]) => path.includes('/mapping/') || !call.text('type') || entry.type === call.text('type'))
-        .map(([id, entry]) => ({ ...show(id, entry), digest: digestOf(call.lab, section) })),
+        .map(([id, entry]) => ({ ...show(id, entry), digest }));
+    },
     [`POST ${section.createAt ?? path}`]: (call) => {
       const id = call.need(name);
       if (find(call, id)) throw fail(words.exists(id));

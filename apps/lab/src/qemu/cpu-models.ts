@@ -103,11 +103,13 @@ export const cpuModelHandlers: Handlers = {
   'GET /cluster/qemu/cpu-flags': listFlags,
   'GET /nodes/{node}/capabilities/qemu/cpu-flags': listFlags,
   'GET /nodes/{node}/capabilities/qemu/cpu': listModels,
-  [`GET ${PATH}`]: (call) =>
-    sectionEntries(call.lab, SECTION)
+  [`GET ${PATH}`]: (call) => {
+    const digest = digestOf(call.lab, SECTION);
+    return sectionEntries(call.lab, SECTION)
       .filter(([name]) => mayUse(call, name))
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, entry]) => ({ ...entry, cputype: `custom-${name}`, digest: digestOf(call.lab, SECTION) })),
+      .map(([name, entry]) => ({ ...entry, cputype: `custom-${name}`, digest }));
+  },
   [`POST ${PATH}`]: (call) => {
     const name = checkedName(call);
     if (find(call, name)) throw fail(`custom CPU model '${name}' already exists`);

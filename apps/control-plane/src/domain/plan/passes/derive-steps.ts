@@ -283,7 +283,8 @@ function provideStep(draft: Draft, binding: DraftBinding): void {
       stepIds.guest(draft, 'ready-moved', g),
       stepIds.guest(draft, 'rename', g),
     ]),
-    ...consumer.guests.map((g) => stepIds.guest(draft, 'rename', g)),
+    // Providers are told where the consumer's guests are, as recorded.
+    ...consumer.guests.flatMap((g) => [stepIds.guest(draft, 'create', g), stepIds.guest(draft, 'rename', g)]),
     ...firewallsOf(draft, provider),
     ...(binding.rotate ? [rotateBinding(draft, binding)] : []),
     ...needed.map((b) => stepIds.bind(draft, b)),

@@ -141,6 +141,13 @@ function carryOut(
     case 'binding.provide': {
       runningGuest(step.guest);
       const { binding } = step;
+      for (const { step: other } of plan.steps)
+        if (
+          other.kind === 'guest.create' &&
+          other.instance.id === binding.consumer.id &&
+          !state.guests.has(other.guest.key)
+        )
+          throw new Error(`${id}: its provider would not be told of ${other.guest.key}`);
       // Recorded with its first guest; one that has none, with its first binding.
       const { stack: _stack, ...consumer } = binding.consumer;
       if (!state.instances.has(consumer.id))

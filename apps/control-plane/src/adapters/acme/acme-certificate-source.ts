@@ -75,8 +75,9 @@ export class AcmeCertificateSource implements CertificateSource {
           listener.answers.set(challenge.token, answer);
         },
         challengeRemoveFn: async ({ identifier }, challenge) => {
-          listener.answers.delete(challenge.token);
-          if (!listener.asked.has(challenge.token)) unasked.push(identifier.value);
+          // Of a kind of challenge that we do not take nothing was ever to be asked.
+          const waited = listener.answers.delete(challenge.token);
+          if (waited && !listener.asked.has(challenge.token)) unasked.push(identifier.value);
         },
       });
       const chain = await untilAborted(ordered, signal);

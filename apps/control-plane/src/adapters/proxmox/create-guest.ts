@@ -1,6 +1,7 @@
 import type { CallContext, GuestIdSource, GuestLocation } from '../../application/substrates/substrate.port.js';
 import { Refusal, type WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
+import { askInTurn } from './ask-in-turn.js';
 import { isFailure } from './classify.js';
 import type { Connection } from './connection.js';
 import { containerParameters } from './container-parameters.js';
@@ -90,22 +91,16 @@ async function make(
 ): Promise<void> {
   const { spec } = making;
   if (spec.kind === 'vm') return makeMachine(connection, making, vmid, what, context);
-  await connection.turns.take(
+  await askInTurn(
+    connection,
     { key: `create ${spec.storage}`, width: CREATES_PER_STORAGE, what: `a turn on storage ${spec.storage}` },
+    { vmid, what },
+    () =>
+      connection.client
+        .api(context)
+        .nodes.$(spec.node)
+        .lxc.$post(containerParameters(making, vmid) as never),
     context,
-    async () => {
-      // Not before the turn, which may be long in coming: whoever takes the creation back reckons from this moment.
-      await context.asking?.(vmid);
-      await connection.tasks.run(
-        what,
-        () =>
-          connection.client
-            .api(context)
-            .nodes.$(spec.node)
-            .lxc.$post(containerParameters(making, vmid) as never),
-        context,
-      );
-    },
   );
 }
 

@@ -3,6 +3,7 @@ import type { CallContext, GuestLocation } from '../../application/substrates/su
 import type { GuestId } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
 import { text } from './answers.js';
+import { askInTurn } from './ask-in-turn.js';
 import type { Connection } from './connection.js';
 import { type GuestConfig, parseDisk, parseGiB, propertyString, rootKey } from './guest-config.js';
 import { type Found, findTemplate, readConfig } from './guest-finder.js';
@@ -28,12 +29,8 @@ export async function makeMachine(
   const template = /^template:(\d+)$/.exec(spec.image)?.[1];
   const description = stampDescription(stamp, vmid, spec.key);
   const api = connection.client.api(context);
-  /** As for containers, not before the turn has come. */
   const inTurn = (request: () => Promise<unknown>): Promise<void> =>
-    connection.turns.take(cloneTurn(spec.storage), context, async () => {
-      await context.asking?.(vmid);
-      await connection.tasks.run(what, request, context);
-    });
+    askInTurn(connection, cloneTurn(spec.storage), { vmid, what }, request, context);
   if (template === undefined) {
     await inTurn(() =>
       api.nodes.$(spec.node).qemu.$post({

@@ -40,6 +40,8 @@ export interface Look {
   readonly stack: WantedStack;
   readonly recorded: RecordedGuest;
   readonly live: LiveGuest;
+  /** Whether its own settings were seen, and not the overview's line about it alone. */
+  readonly asked: boolean;
 }
 
 /** What an archived stack’s guests are by a plan, and not by hand. */
@@ -78,7 +80,6 @@ export class LookAtGuests {
     const bySubstrate = new Map<string, RecordedGuest[]>();
     for (const guest of guests.filter((one) => one.stack === id))
       bySubstrate.set(guest.substrate, [...(bySubstrate.get(guest.substrate) ?? []), guest]);
-    const asked = new Set<RecordedGuest>();
     const looks = await Promise.all(
       [...bySubstrate].map(async ([name, own]) => {
         const about = (recorded: RecordedGuest) => ({
@@ -90,20 +91,25 @@ export class LookAtGuests {
         const seen = await this.#see(stack.site, name, own);
         return own.map((recorded): Look => {
           if ('error' in seen)
-            return { stack, recorded, live: { ...about(recorded), status: 'unknown', drift: [], error: seen.error } };
+            return {
+              stack,
+              recorded,
+              live: { ...about(recorded), status: 'unknown', drift: [], error: seen.error },
+              asked: false,
+            };
           const { observed, settings } = seen.of.get(recorded) ?? {};
-          if (settings) asked.add(recorded);
           // On a node that does not answer nothing can be said of it, nor of a guest that was there.
           const silent = observed ? observed.status === 'unknown' : !seen.online.has(recorded.node);
           const drift = silent
             ? []
             : driftOf(recorded, observed, settings).filter(({ field }) => !rests || !AT_REST.has(field));
           const status = silent ? 'unknown' : (observed?.status ?? 'missing');
-          return { stack, recorded, live: { ...about(recorded), status, drift: drift.map(answered(recorded, words)) } };
+          const live: LiveGuest = { ...about(recorded), status, drift: drift.map(answered(recorded, words)) };
+          return { stack, recorded, live, asked: settings !== undefined };
         });
       }),
     );
-    await this.#lapse(looks.flat(), words, asked);
+    await this.#lapse(looks.flat(), words);
     return looks.flat();
   }
 
@@ -141,17 +147,12 @@ export class LookAtGuests {
     }
   }
 
-  async #lapse(
-    looks: readonly Look[],
-    words: readonly IgnoredDrift[],
-    asked: ReadonlySet<RecordedGuest>,
-  ): Promise<void> {
-    for (const { recorded, live } of looks) {
+  async #lapse(looks: readonly Look[], words: readonly IgnoredDrift[]): Promise<void> {
+    for (const { recorded, live, asked } of looks) {
       // What was not looked at may be as it was.
       if (live.status === 'unknown') continue;
       const there = live.status !== 'missing';
-      const seen = (field: string): boolean =>
-        there ? asked.has(recorded) || OVERVIEW.has(field) : field === 'presence';
+      const seen = (field: string): boolean => (there ? asked || OVERVIEW.has(field) : field === 'presence');
       const over = lapsed(recorded.id, live.drift, words, seen);
       for (const { guest, field, observed } of over) await this.book.withdraw(guest, field, observed);
     }

@@ -1,4 +1,5 @@
-import { guardedFetch, mayAsk } from './guarded-fetch.js';
+import { mayAsk } from '../addresses/reachable-addresses.js';
+import { guardedFetch } from './guarded-fetch.js';
 
 describe('what an identity provider can make us ask', () => {
   it.each(['169.254.169.254', '0.0.0.0', '224.0.0.1', '255.255.255.255', 'fe80::1', '::', '::ffff:169.254.169.254'])(

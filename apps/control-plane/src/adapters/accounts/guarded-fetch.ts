@@ -1,16 +1,8 @@
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { Agent, fetch as undiciFetch } from 'undici';
-import { lookupOf, reachOf } from '../notifications/reachable-addresses.js';
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
+import { bareOf, ForbiddenAddress, isLoopback, lookupOf, mayAsk } from '../addresses/reachable-addresses.js';
 
 const MOST_BYTES = 1024 * 1024;
-
-export class ForbiddenAddress extends Error {
-  readonly code = 'ADDRESS_FORBIDDEN';
-}
 
 export interface FetchGuard {
   /** PEM; the only authority that is then believed. */
@@ -21,15 +13,6 @@ export interface FetchGuard {
   readonly loopback: boolean;
   readonly connectMs: number;
 }
-
-const bareOf = (host: string): string => host.replace(/^\[|\]$/g, '');
-
-/** BlockList itself looks through ::ffff:7f00:1, as URLs write it, to the IPv4 address inside. */
-const isLoopback = (address: string): boolean => LOOPBACK.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-
-/** Whether an address may be asked. */
-export const mayAsk = (address: string, loopback: boolean): boolean =>
-  reachOf(address) !== 'never' && (loopback || !isLoopback(bareOf(address)));
 
 /**
  * fetch for addresses that an admin, or a provider's own metadata, named: https (http to this machine alone), no

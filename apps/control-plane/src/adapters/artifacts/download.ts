@@ -2,8 +2,7 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { WorldFailure } from '../../domain/problem.js';
-import { ForbiddenAddress, mayAsk } from '../accounts/guarded-fetch.js';
-import { lookupOf } from '../notifications/reachable-addresses.js';
+import { bareOf, ForbiddenAddress, lookupOf, mayAsk } from '../addresses/reachable-addresses.js';
 
 const MOST_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -48,7 +47,7 @@ export class Downloader {
     const loopback = HERE.test(at.hostname);
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
       // A literal address is not looked up, so it is judged here.
-      if (isIP(at.hostname.replace(/^\[|\]$/g, '')) !== 0 && !mayAsk(at.hostname, loopback)) throw forbidden(url);
+      if (isIP(bareOf(at.hostname)) !== 0 && !mayAsk(at.hostname, loopback)) throw forbidden(url);
       const response = await request(at, {
         dispatcher: loopback ? this.#here : this.#outside,
         signal,

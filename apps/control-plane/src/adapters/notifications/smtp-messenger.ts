@@ -6,8 +6,8 @@ import type { Outcome } from '../../domain/notification/delivery.js';
 import { plainLine } from '../../domain/notification/event.js';
 import type { Message } from '../../domain/notification/message.js';
 import type { MailRoute } from '../../domain/notification/target.js';
+import { lookupOf, reachOf } from '../addresses/reachable-addresses.js';
 import { connectionRemedy } from './connection-remedies.js';
-import { lookupOf, reachOf } from './reachable-addresses.js';
 
 const SILENCE_MS = 20_000;
 

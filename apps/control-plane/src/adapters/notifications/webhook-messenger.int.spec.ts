@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { messengerConformance, someMessage } from '../../../test/conformance/messenger.js';
+import { reachOf } from '../addresses/reachable-addresses.js';
 import { SiteCertificateAuthority } from '../certificates/site-certificate-authority.js';
 import { MemorySecretStore } from '../fake/memory-secret-store.js';
-import { reachOf } from './reachable-addresses.js';
 import { WebhookMessenger } from './webhook-messenger.js';
 
 interface Heard {

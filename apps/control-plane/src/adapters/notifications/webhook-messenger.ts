@@ -7,8 +7,8 @@ import type { Outcome } from '../../domain/notification/delivery.js';
 import { plainLine } from '../../domain/notification/event.js';
 import type { Message } from '../../domain/notification/message.js';
 import type { WebhookRoute } from '../../domain/notification/target.js';
+import { addressesOf, type ReachedAddress } from '../addresses/reachable-addresses.js';
 import { connectionRemedy } from './connection-remedies.js';
-import { addressesOf, type ReachedAddress } from './reachable-addresses.js';
 import { without } from './smtp-messenger.js';
 
 /** So much of an answer is read, and no more. */

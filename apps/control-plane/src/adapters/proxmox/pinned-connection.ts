@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { Refusal } from '../../domain/problem.js';
+import { bareOf } from '../addresses/reachable-addresses.js';
 
 /** Time for TCP and TLS together. */
 const HANDSHAKE_MS = 10_000;
@@ -62,7 +63,7 @@ export function openPinned(
 export function pinnedConnector(fingerprint: string): buildConnector.connector {
   return (options, callback) => {
     openPinned(
-      { host: bare(options.hostname), port: Number(options.port || 443), fingerprint },
+      { host: bareOf(options.hostname), port: Number(options.port || 443), fingerprint },
       (error, socket: Socket | null) => {
         if (error) callback(error, null);
         else if (socket) callback(null, socket);
@@ -70,9 +71,6 @@ export function pinnedConnector(fingerprint: string): buildConnector.connector {
     );
   };
 }
-
-/** `[::1]` → `::1`. */
-export const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');
 
 function foreignCertificate(to: { host: string; port: number }, expected: string, found: string): Refusal {
   return new Refusal({

@@ -3,9 +3,10 @@ import { Agent, fetch, Response } from 'undici';
 import type { Clock } from '../../application/clock.port.js';
 import type { Instant } from '../../domain/ids.js';
 import { Refusal, WorldFailure } from '../../domain/problem.js';
+import { bareOf } from '../addresses/reachable-addresses.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { classifyAnswer, classifyNetwork, isFailure, timedOut } from './classify.js';
-import { bare, pinnedConnector } from './pinned-connection.js';
+import { pinnedConnector } from './pinned-connection.js';
 import { deadlinePassed } from './waits.js';
 
 export interface ProxmoxAccess {
@@ -85,7 +86,7 @@ export class ProxmoxClient {
   /** For the console's web socket: address and the header that authenticates it. */
   get socketAccess(): { host: string; port: number; fingerprint: string; authorization: string } {
     return {
-      host: bare(this.#url.hostname),
+      host: bareOf(this.#url.hostname),
       port: Number(this.#url.port || 443),
       fingerprint: this.access.fingerprint,
       authorization: `PVEAPIToken=${this.#token.id}=${this.#token.secret}`,

@@ -3,9 +3,8 @@ import { connect } from 'node:tls';
 import type { Clock } from '../../application/clock.port.js';
 import type { ClusterSurvey, ShownCertificate, Surveyor } from '../../application/sites/cluster-survey.port.js';
 import { Refusal } from '../../domain/problem.js';
-import { reachOf } from '../notifications/reachable-addresses.js';
+import { bareOf, reachOf } from '../addresses/reachable-addresses.js';
 import { text } from './answers.js';
-import { bare } from './pinned-connection.js';
 import { ProxmoxClient } from './proxmox-client.js';
 
 const HANDSHAKE_MS = 10_000;
@@ -123,10 +122,10 @@ export class ProxmoxSurveyor implements Surveyor {
 
 function addressOf(endpoint: string): { host: string; port: number } {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (url?.protocol !== 'https:' || url.username || url.pathname !== '/' || refusedAddress(bare(url.hostname))) {
+  if (url?.protocol !== 'https:' || url.username || url.pathname !== '/' || refusedAddress(bareOf(url.hostname))) {
     throw noCluster(endpoint);
   }
-  return { host: bare(url.hostname), port: Number(url.port || 8006) };
+  return { host: bareOf(url.hostname), port: Number(url.port || 8006) };
 }
 
 /** Addresses at which no cluster can be, but other things: link-local (cloud metadata), "this host", multicast. */

@@ -40,16 +40,32 @@ const NEVER = list(
   '2001::/32',
 );
 
+const LOOPBACK = list('127.0.0.0/8', '::1/128');
+
 export type Reach = 'public' | 'private' | 'never';
 
+/** A host as URLs write it, without the brackets of IPv6. */
+export const bareOf = (host: string): string => host.replace(/^\[|\]$/g, '');
+
 export function reachOf(address: string): Reach {
-  const bare = address.replace(/^\[|\]$/g, '').split('%')[0] ?? '';
+  const bare = bareOf(address).split('%')[0] ?? '';
   const family = isIP(bare);
   if (family === 0) return 'never';
   const kind = family === 4 ? 'ipv4' : 'ipv6';
   // BlockList itself looks through ::ffff:a.b.c.d to the address inside.
   if (NEVER.check(bare, kind)) return 'never';
   return PRIVATE.check(bare, kind) ? 'private' : 'public';
+}
+
+/** BlockList itself looks through ::ffff:7f00:1, as URLs write it, to the IPv4 address inside. */
+export const isLoopback = (address: string): boolean => LOOPBACK.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/** Whether an address may be asked; `loopback`: also where that is this very machine. */
+export const mayAsk = (address: string, loopback: boolean): boolean =>
+  reachOf(address) !== 'never' && (loopback || !isLoopback(bareOf(address)));
+
+export class ForbiddenAddress extends Error {
+  readonly code = 'ADDRESS_FORBIDDEN';
 }
 
 export interface ReachedAddress {
@@ -62,7 +78,7 @@ export async function addressesOf(
   host: string,
   allowed: (reach: Reach) => boolean,
 ): Promise<readonly ReachedAddress[] | 'refused'> {
-  const bare = host.replace(/^\[|\]$/g, '');
+  const bare = bareOf(host);
   const found = isIP(bare)
     ? [{ address: bare, family: isIP(bare) }]
     : await lookup(bare, { all: true, verbatim: true });
